@@ -61,7 +61,7 @@ struct uacce_qfile_region {
 	/* private: all under uacce_queue.map_lock */
 	unsigned int vmas;
 	struct mm_struct *mm;
-	pid_t op_pid;
+	pid_t pid;
 };
 
 /**
@@ -70,10 +70,14 @@ struct uacce_qfile_region {
  * @get_available_instances: How many queues can still be had; shown in sysfs.
  *	Optional.
  * @get_queue: Give @q a hardware queue. @arg is the PASID (0 without SVA). A
- *	negative error refuses the open and is what open() returns. Optional.
+ *	negative error refuses the open and is what open() returns; if queues of
+ *	dead processes are just coming back, it is called once more first.
+ *	Optional.
  * @put_queue: Take the hardware queue back. The queue is stopped and no user
  *	mapping of its regions is left: memory behind them may be freed here.
- *	Called exactly once for each successful @get_queue. Optional.
+ *	Called exactly once for each successful @get_queue, perhaps from a work
+ *	item. May take its time; nothing but close() and uacce_remove() waits
+ *	for it. Optional.
  * @start_queue: Let the queue take work. A negative error leaves it stopped.
  *	Optional.
  * @stop_queue: Make the queue stop. When it returns, the device must not access
@@ -155,7 +159,8 @@ struct uacce_queue {
 	struct kref ref;
 	struct uacce_mm *bond;
 	struct list_head node;
-	struct mutex lock;	/* ops, state, has_hw */
+	struct mutex put_lock;	/* the put_queue op */
+	struct mutex lock;	/* the other serialized ops, state, has_hw */
 	bool has_hw;
 	const char *op;
 	pid_t op_pid;
@@ -196,7 +201,6 @@ struct uacce_device {
 	struct device dev;
 	void *priv;
 	/* private: see drivers/misc/uacce/uacce_private.h for the locks */
-	bool registered;
 	struct mutex mm_lock;	/* dead, mms, bonds, binds */
 	bool dead;
 	struct rhashtable mms;

@@ -74,21 +74,19 @@ static void uacce_bond_exit_work(struct work_struct *work)
 void uacce_bond_queue_exit(struct uacce_mm *bond)
 {
 	kref_get(&bond->ref);
-	if (!queue_work(uacce_bond_wq, &bond->exit_work))
+	/* An address space dies once. */
+	if (WARN_ON(!queue_work(uacce_bond_wq, &bond->exit_work)))
 		uacce_bond_put(bond);
 }
 
-static struct uacce_mm *uacce_bond_create(struct uacce_device *uacce,
-					  struct mm_struct *mm)
+static struct uacce_mm *uacce_bond_alloc(struct uacce_device *uacce,
+					 struct mm_struct *mm)
 {
 	struct uacce_mm *bond;
-	int ret;
-
-	lockdep_assert_held(&uacce->mm_lock);
 
 	bond = kzalloc_obj(*bond);
 	if (!bond)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 
 	kref_init(&bond->ref);
 	mutex_init(&bond->bind_lock);
@@ -99,21 +97,29 @@ static struct uacce_mm *uacce_bond_create(struct uacce_device *uacce,
 	bond->uacce = uacce;
 	bond->mm = mm;
 
+	return bond;
+}
+
+static int uacce_bond_publish(struct uacce_mm *bond)
+{
+	struct uacce_device *uacce = bond->uacce;
+	int ret;
+
+	lockdep_assert_held(&uacce->mm_lock);
+
 	ret = rhashtable_insert_fast(&uacce->mms, &bond->hash,
 				     uacce_mms_params);
-	if (ret) {
-		kfree(bond);
-		return ERR_PTR(ret);
-	}
+	if (ret)
+		return ret;
 
 	get_device(&uacce->dev);
 	list_add_tail(&bond->node, &uacce->bonds);
-	if (mm) {
-		mmgrab(mm);
-		uacce->binds++;
+	if (bond->mm) {
+		mmgrab(bond->mm);
+		WRITE_ONCE(uacce->binds, uacce->binds + 1);
 	}
 
-	return bond;
+	return 0;
 }
 
 static void uacce_bond_unhash(struct uacce_mm *bond)
@@ -125,11 +131,16 @@ static void uacce_bond_unhash(struct uacce_mm *bond)
 			       uacce_mms_params);
 }
 
-/* Find or make the bond of @mm, and become one of its users. */
-static struct uacce_mm *uacce_bond_get(struct uacce_device *uacce,
-				       struct mm_struct *mm)
+/*
+ * Become a user of the bond of @mm. If there is none, of @new, which nobody knows
+ * yet and which may be NULL.
+ */
+static struct uacce_mm *uacce_bond_join(struct uacce_device *uacce,
+					struct mm_struct *mm,
+					struct uacce_mm *new)
 {
 	struct uacce_mm *bond;
+	int ret;
 
 	guard(mutex)(&uacce->mm_lock);
 
@@ -141,12 +152,37 @@ static struct uacce_mm *uacce_bond_get(struct uacce_device *uacce,
 	 * with an earlier mm that had the same address.
 	 */
 	bond = rhashtable_lookup_fast(&uacce->mms, &mm, uacce_mms_params);
-	if (bond)
+	if (bond) {
 		kref_get(&bond->ref);
-	else
-		bond = uacce_bond_create(uacce, mm);
-	if (!IS_ERR(bond))
+	} else if (new) {
+		ret = uacce_bond_publish(new);
+		if (ret)
+			return ERR_PTR(ret);
+		bond = new;
+	}
+	if (bond)
 		bond->users++;
+
+	return bond;
+}
+
+static struct uacce_mm *uacce_bond_get(struct uacce_device *uacce,
+				       struct mm_struct *mm)
+{
+	struct uacce_mm *bond, *new;
+
+	bond = uacce_bond_join(uacce, mm, NULL);
+	if (bond)
+		return bond;
+
+	/* Not under mm_lock, where it would keep others from closing */
+	new = uacce_bond_alloc(uacce, mm);
+	if (!new)
+		return ERR_PTR(-ENOMEM);
+
+	bond = uacce_bond_join(uacce, mm, new);
+	if (bond != new)
+		kfree(new);
 
 	return bond;
 }
@@ -220,6 +256,7 @@ err_unbind:
 static int uacce_bond_bind(struct uacce_mm *bond)
 {
 	guard(mutex)(&bond->bind_lock);
+	WRITE_ONCE(bond->bind_pid, task_pid_nr(current));
 
 	scoped_guard(mutex, &bond->lock) {
 		if (bond->dead)
@@ -237,7 +274,8 @@ static int uacce_bond_bind(struct uacce_mm *bond)
  *
  * Context: process context with an address space; sleeps.
  * Return: the bond, bound if the device does SVA; undo with uacce_bond_close().
- *	-ENODEV if the device is going away, or the error of the bind.
+ *	-ENODEV if the device is going away, -ERESTARTSYS after a signal, or
+ *	the error of the bind.
  */
 struct uacce_mm *uacce_bond_open(struct uacce_device *uacce)
 {
@@ -252,7 +290,8 @@ struct uacce_mm *uacce_bond_open(struct uacce_device *uacce)
 	ret = uacce_bond_bind(bond);
 	if (ret) {
 		uacce_bond_close(bond);
-		return ERR_PTR(ret);
+		/* Registering a notifier gives up at any signal; so try again. */
+		return ERR_PTR(ret == -EINTR ? -ERESTARTSYS : ret);
 	}
 
 	return bond;
@@ -303,6 +342,7 @@ void uacce_bond_teardown(struct uacce_mm *bond)
 		bond->handle = NULL;
 	}
 
+	/* Not done yet if the address space or the device went first */
 	scoped_guard(mutex, &uacce->mm_lock)
 		uacce_bond_unhash(bond);
 
@@ -317,7 +357,7 @@ void uacce_bond_teardown(struct uacce_mm *bond)
 
 	/* uacce_remove() waits for this: the parent is not touched any more. */
 	scoped_guard(mutex, &uacce->mm_lock) {
-		uacce->binds--;
+		WRITE_ONCE(uacce->binds, uacce->binds - 1);
 		wake_up_all(&uacce->idle);
 	}
 }
@@ -431,10 +471,15 @@ int uacce_bond_module_init(void)
 	return uacce_bond_wq ? 0 : -ENOMEM;
 }
 
-void uacce_bond_module_exit(void)
+/* No device is left: wait for what the ends of address spaces still do. */
+void uacce_bond_module_drain(void)
 {
-	/* Exit work puts notifiers; the last of those queue free work. */
+	/* Exit work puts notifiers. */
 	flush_workqueue(uacce_bond_wq);
 	uacce_notifiers_drain();
+}
+
+void uacce_bond_module_exit(void)
+{
 	destroy_workqueue(uacce_bond_wq);
 }

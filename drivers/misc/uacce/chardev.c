@@ -3,7 +3,6 @@
  * The character device: an open file is a queue.
  */
 #include <linux/cdev.h>
-#include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>

@@ -41,8 +41,8 @@ static u32 uacce_negotiate(struct device *parent, u32 flags)
 		dev_info(parent, "uacce: no SVA, the device is not behind an IOMMU\n");
 		return flags & ~UACCE_DEV_SVA;
 	}
-	if (!parent->iommu->max_pasids) {
-		dev_info(parent, "uacce: no SVA, device and IOMMU have no PASIDs in common\n");
+	if (!IS_ENABLED(CONFIG_IOMMU_SVA) || !parent->iommu->max_pasids) {
+		dev_info(parent, "uacce: no SVA, device, IOMMU and kernel have no PASIDs in common\n");
 		return flags & ~UACCE_DEV_SVA;
 	}
 
@@ -139,8 +139,6 @@ int uacce_register(struct uacce_device *uacce)
 	if (ret)
 		goto err_free_id;
 
-	uacce->registered = true;
-
 	return 0;
 
 err_free_id:
@@ -165,20 +163,24 @@ EXPORT_SYMBOL_GPL(uacce_register);
  */
 void uacce_remove(struct uacce_device *uacce)
 {
+	bool registered;
+
 	if (!uacce)
 		return;
+
+	registered = device_is_registered(&uacce->dev);
 
 	scoped_guard(mutex, &uacce->mm_lock)
 		uacce->dead = true;
 
 	/* Waits for readers and writers of sysfs, which call ops too. */
-	if (uacce->registered)
+	if (registered)
 		cdev_device_del(&uacce->cdev, &uacce->dev);
 
 	/* Even if not registered: an open() may have come before it failed. */
 	uacce_evict_all(uacce);
 
-	if (uacce->registered)
+	if (registered)
 		ida_free(&uacce_ida, uacce->dev_id);
 	put_device(&uacce->dev);
 }

@@ -2,110 +2,91 @@
 /*
  * The end of a device: every queue is stopped, unmapped, put and unbound, with
  * its file still open.
+ *
+ * Nobody knows how long an op takes that waits for user space. So nothing here
+ * waits for one queue while there is another to look after: what cannot be done
+ * at once is tried again, over and over.
  */
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/timer.h>
 
 #include "uacce_private.h"
 
 /* After how long a remove says whom it waits for */
 #define UACCE_EVICT_PATIENCE	(10 * HZ)
+/* How long it sleeps between two rounds */
+#define UACCE_EVICT_NAP_MS	5
 
 /**
- * struct uacce_watch - tells the log when waiting for a queue takes long
- * @timer: runs out after UACCE_EVICT_PATIENCE
- * @q: the queue
+ * struct uacce_eviction - a remove that is under way
+ * @uacce: the device
+ * @deadline: when its patience ends, in jiffies
+ * @complain: it has ended in this round
+ * @complained: it has ended
  */
-struct uacce_watch {
-	struct timer_list timer;
-	struct uacce_queue *q;
+struct uacce_eviction {
+	struct uacce_device *uacce;
+	unsigned long deadline;
+	bool complain;
+	bool complained;
 };
 
-static pid_t uacce_mmap_pid(const struct uacce_queue *q)
+static void uacce_evict_nap(struct uacce_eviction *ev)
 {
-	pid_t pid = 0;
-	unsigned int i;
+	schedule_timeout_idle(msecs_to_jiffies(UACCE_EVICT_NAP_MS));
 
-	for (i = 0; i < UACCE_MAX_REGION && !pid; i++)
-		pid = READ_ONCE(q->regions[i].op_pid);
-
-	return pid;
+	ev->complain = !ev->complained && time_after(jiffies, ev->deadline);
+	ev->complained |= ev->complain;
 }
 
-static void uacce_watch_expired(struct timer_list *t)
+static void uacce_evict_complain(struct uacce_eviction *ev, u32 id,
+				 const char *what, pid_t pid)
 {
-	struct uacce_watch *watch = timer_container_of(watch, t, timer);
-	const struct uacce_queue *q = watch->q;
-	const char *op = READ_ONCE(q->op);
 	struct task_struct *task;
-	pid_t pid;
 
-	if (op) {
-		pid = READ_ONCE(q->op_pid);
-	} else {
-		pid = uacce_mmap_pid(q);
-		op = pid ? "mmap" : "a lock";
-	}
+	if (!ev->complain)
+		return;
 
 	guard(rcu)();
 	task = pid ? pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_PID) : NULL;
-	dev_warn(&q->uacce->dev,
-		 "removing the device waits for queue %u, which is in %s for task %s (pid %d)\n",
-		 q->id, op, task ? task->comm : "unknown", pid);
+	dev_warn(&ev->uacce->dev,
+		 "removing the device waits for queue %u: %s, task %s (pid %d)\n",
+		 id, what, task ? task->comm : "unknown", pid);
 }
 
-static void uacce_watch_start(struct uacce_watch *watch, struct uacce_queue *q)
+static void uacce_evict_complain_queue(struct uacce_eviction *ev,
+				       struct uacce_queue *q)
 {
-	watch->q = q;
-	timer_setup_on_stack(&watch->timer, uacce_watch_expired, 0);
-	mod_timer(&watch->timer, jiffies + UACCE_EVICT_PATIENCE);
+	const char *op = READ_ONCE(q->op);
+
+	if (op)
+		uacce_evict_complain(ev, q->id, op, READ_ONCE(q->op_pid));
+	else
+		uacce_evict_complain(ev, q->id, "mmap or mmap_lock",
+				     uacce_regions_pid(q));
 }
 
-static void uacce_watch_stop(struct uacce_watch *watch)
+/* Tell everybody that the device is gone. */
+static void uacce_evict_mark(struct uacce_device *uacce)
 {
-	timer_delete_sync(&watch->timer);
-	timer_destroy_on_stack(&watch->timer);
-}
-
-/* What can be done without waiting for anybody: see that it is done first. */
-static void uacce_evict_at_once(struct uacce_device *uacce)
-{
-	struct address_space *zapped = NULL;
-	struct uacce_queue *q = NULL;
 	struct uacce_mm *bond = NULL;
+	struct uacce_queue *q = NULL;
 
 	while ((bond = uacce_bond_next(uacce, bond))) {
 		uacce_bond_kill(bond);
-		while ((q = uacce_bond_next_queue(bond, q))) {
-			uacce_queue_mark_dead(q);
-			uacce_queue_try_stop(q);
-		}
-	}
-
-	while ((bond = uacce_bond_next(uacce, bond))) {
 		while ((q = uacce_bond_next_queue(bond, q)))
-			uacce_regions_zap(q, &zapped);
+			uacce_queue_mark_dead(q);
 	}
 }
 
-/* Wait for the queues that were in an op, and for every mmap() under way. */
-static void uacce_evict_busy(struct uacce_device *uacce)
+static void uacce_evict_zap(struct uacce_device *uacce)
 {
 	struct address_space *zapped = NULL;
-	struct uacce_watch watch;
-	struct uacce_queue *q = NULL;
 	struct uacce_mm *bond = NULL;
-
-	while ((bond = uacce_bond_next(uacce, bond))) {
-		while ((q = uacce_bond_next_queue(bond, q))) {
-			uacce_watch_start(&watch, q);
-			uacce_queue_stop_for_good(q);
-			uacce_regions_sync(q);
-			uacce_watch_stop(&watch);
-		}
-	}
+	struct uacce_queue *q = NULL;
 
 	while ((bond = uacce_bond_next(uacce, bond))) {
 		while ((q = uacce_bond_next_queue(bond, q)))
@@ -113,34 +94,53 @@ static void uacce_evict_busy(struct uacce_device *uacce)
 	}
 }
 
-static void uacce_evict_put(struct uacce_device *uacce)
+static bool uacce_evict_stop(struct uacce_queue *q)
 {
-	struct uacce_watch watch;
-	struct uacce_queue *q = NULL;
-	struct uacce_mm *bond = NULL;
+	/* Both, so that one does not wait for the other */
+	bool stopped = uacce_queue_try_stop(q);
+	bool synced = uacce_regions_try_sync(q);
 
-	while ((bond = uacce_bond_next(uacce, bond))) {
-		while ((q = uacce_bond_next_queue(bond, q))) {
-			uacce_watch_start(&watch, q);
-			uacce_queue_put_hw(q);
-			uacce_watch_stop(&watch);
-		}
-	}
+	return stopped && synced;
 }
 
-static void uacce_evict_unbind(struct uacce_device *uacce)
+/* Do @step on each queue. Return: whether it was done on all. */
+static bool uacce_evict_round(struct uacce_eviction *ev,
+			      bool (*step)(struct uacce_queue *q))
 {
 	struct uacce_mm *bond = NULL;
+	struct uacce_queue *q = NULL;
+	bool done = true;
 
-	while ((bond = uacce_bond_next(uacce, bond))) {
-		/* A bind that is under way ends here; none begins any more. */
-		mutex_lock(&bond->bind_lock);
-		mutex_unlock(&bond->bind_lock);
-		uacce_bond_teardown(bond);
+	while ((bond = uacce_bond_next(ev->uacce, bond))) {
+		while ((q = uacce_bond_next_queue(bond, q))) {
+			if (!step(q)) {
+				done = false;
+				uacce_evict_complain_queue(ev, q);
+			}
+		}
 	}
 
-	/* Others may be tearing down: a close(), the exit work. */
-	wait_event(uacce->idle, !READ_ONCE(uacce->binds));
+	return done;
+}
+
+static bool uacce_evict_unbind_round(struct uacce_eviction *ev)
+{
+	struct uacce_mm *bond = NULL;
+	bool done = true;
+
+	while ((bond = uacce_bond_next(ev->uacce, bond))) {
+		/* Once we had this lock, no bind is under way and none begins. */
+		if (mutex_trylock(&bond->bind_lock)) {
+			mutex_unlock(&bond->bind_lock);
+			uacce_bond_teardown(bond);
+		} else {
+			done = false;
+			uacce_evict_complain(ev, 0, "open",
+					     READ_ONCE(bond->bind_pid));
+		}
+	}
+
+	return done;
 }
 
 /**
@@ -154,8 +154,33 @@ static void uacce_evict_unbind(struct uacce_device *uacce)
  */
 void uacce_evict_all(struct uacce_device *uacce)
 {
-	uacce_evict_at_once(uacce);
-	uacce_evict_busy(uacce);
-	uacce_evict_put(uacce);
-	uacce_evict_unbind(uacce);
+	struct uacce_eviction ev = {
+		.uacce = uacce,
+		.deadline = jiffies + UACCE_EVICT_PATIENCE,
+	};
+	bool stopped;
+
+	uacce_evict_mark(uacce);
+
+	/*
+	 * Zap after the round: what the last mmap() made is mapped by the time
+	 * that its queue counts as stopped.
+	 */
+	for (;;) {
+		stopped = uacce_evict_round(&ev, uacce_evict_stop);
+		uacce_evict_zap(uacce);
+		if (stopped)
+			break;
+		uacce_evict_nap(&ev);
+	}
+
+	/* Drivers free the memory of regions here: nothing is mapped any more. */
+	while (!uacce_evict_round(&ev, uacce_queue_try_put_hw))
+		uacce_evict_nap(&ev);
+
+	while (!uacce_evict_unbind_round(&ev))
+		uacce_evict_nap(&ev);
+
+	/* Others may be tearing down: a close(), the exit work. */
+	wait_event(uacce->idle, !READ_ONCE(uacce->binds));
 }

@@ -37,7 +37,8 @@ err_bond:
 static void __exit uacce_exit(void)
 {
 	uacce_device_module_exit();
-	/* Puts of queues come first: they hold bonds. */
+	/* A notifier may be about to queue puts; those hold bonds. */
+	uacce_bond_module_drain();
 	uacce_queue_module_exit();
 	uacce_bond_module_exit();
 }

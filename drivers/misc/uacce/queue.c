@@ -2,7 +2,6 @@
 /*
  * Queues: state machine, and the ops that are called one at a time.
  */
-#include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -14,28 +13,35 @@
 static struct workqueue_struct *uacce_put_wq;
 
 /*
- * Note which op runs, for the one who waits for it (see evict.c). Both are
- * read without the lock.
+ * Note which op runs, for the one who waits for it (see evict.c), who reads both
+ * without a lock.
  */
 static void uacce_op_begin(struct uacce_queue *q, const char *op)
 {
-	lockdep_assert_held(&q->lock);
-
 	WRITE_ONCE(q->op_pid, task_pid_nr(current));
 	WRITE_ONCE(q->op, op);
 }
 
 static void uacce_op_end(struct uacce_queue *q)
 {
+	WRITE_ONCE(q->op, NULL);
+}
+
+/* fdinfo looks at the state without the lock */
+static void uacce_queue_set_state(struct uacce_queue *q,
+				  enum uacce_q_state state)
+{
 	lockdep_assert_held(&q->lock);
 
-	WRITE_ONCE(q->op, NULL);
+	WRITE_ONCE(q->state, state);
 }
 
 static int uacce_op_get(struct uacce_queue *q)
 {
 	const struct uacce_ops *ops = q->uacce->ops;
 	int ret;
+
+	lockdep_assert_held(&q->lock);
 
 	if (!ops->get_queue)
 		return 0;
@@ -52,6 +58,8 @@ static int uacce_op_start(struct uacce_queue *q)
 	const struct uacce_ops *ops = q->uacce->ops;
 	int ret = 0;
 
+	lockdep_assert_held(&q->lock);
+
 	if (q->state != UACCE_Q_INIT)
 		return -EINVAL;
 
@@ -62,7 +70,7 @@ static int uacce_op_start(struct uacce_queue *q)
 		if (ret < 0)
 			return ret;
 	}
-	q->state = UACCE_Q_STARTED;
+	uacce_queue_set_state(q, UACCE_Q_STARTED);
 
 	return 0;
 }
@@ -81,7 +89,7 @@ static void uacce_op_stop(struct uacce_queue *q)
 		ops->stop_queue(q);
 		uacce_op_end(q);
 	}
-	q->state = UACCE_Q_INIT;
+	uacce_queue_set_state(q, UACCE_Q_INIT);
 }
 
 static long uacce_op_ioctl(struct uacce_queue *q, unsigned int cmd,
@@ -89,6 +97,8 @@ static long uacce_op_ioctl(struct uacce_queue *q, unsigned int cmd,
 {
 	const struct uacce_ops *ops = q->uacce->ops;
 	long ret;
+
+	lockdep_assert_held(&q->lock);
 
 	if (!ops->ioctl)
 		return -ENOTTY;
@@ -123,7 +133,8 @@ long uacce_queue_ioctl(struct uacce_queue *q, unsigned int cmd,
 	if (mutex_lock_killable(&q->lock))
 		return -EINTR;
 
-	if (q->state == UACCE_Q_ZOMBIE) {
+	/* Marked dead but not stopped: do not make a remove wait once more. */
+	if (q->state == UACCE_Q_ZOMBIE || READ_ONCE(q->dead)) {
 		ret = -ENXIO;
 		goto out_unlock;
 	}
@@ -162,22 +173,27 @@ void uacce_queue_mark_dead(struct uacce_queue *q)
 static void uacce_queue_stop_locked(struct uacce_queue *q)
 {
 	uacce_op_stop(q);
-	q->state = UACCE_Q_ZOMBIE;
+	uacce_queue_set_state(q, UACCE_Q_ZOMBIE);
 }
 
 /**
- * uacce_queue_try_stop() - stop a dead queue, if that can be done at once
+ * uacce_queue_try_stop() - stop a dead queue, unless it is in an op
  * @q: the queue
  *
  * It keeps its hardware, for the sake of the mappings, until
  * uacce_queue_put_hw().
+ *
+ * Return: whether it is stopped.
  */
-void uacce_queue_try_stop(struct uacce_queue *q)
+bool uacce_queue_try_stop(struct uacce_queue *q)
 {
-	if (mutex_trylock(&q->lock)) {
-		uacce_queue_stop_locked(q);
-		mutex_unlock(&q->lock);
-	}
+	if (!mutex_trylock(&q->lock))
+		return false;
+
+	uacce_queue_stop_locked(q);
+	mutex_unlock(&q->lock);
+
+	return true;
 }
 
 /**
@@ -190,26 +206,53 @@ void uacce_queue_stop_for_good(struct uacce_queue *q)
 	uacce_queue_stop_locked(q);
 }
 
-/**
- * uacce_queue_put_hw() - give the hardware queue back to the driver
- * @q: the queue; none of its regions is mapped
- *
- * Only the first call does anything. Stops the queue if it was not stopped yet.
- */
-void uacce_queue_put_hw(struct uacce_queue *q)
+static void uacce_queue_put_hw_locked(struct uacce_queue *q)
 {
-	guard(mutex)(&q->lock);
+	bool has_hw;
 
-	uacce_queue_stop_locked(q);
-	if (!q->has_hw)
-		return;
+	lockdep_assert_held(&q->put_lock);
 
-	q->has_hw = false;
-	if (q->uacce->ops->put_queue) {
+	scoped_guard(mutex, &q->lock) {
+		uacce_queue_stop_locked(q);
+		has_hw = q->has_hw;
+		q->has_hw = false;
+	}
+
+	if (has_hw && q->uacce->ops->put_queue) {
 		uacce_op_begin(q, "put_queue");
 		q->uacce->ops->put_queue(q);
 		uacce_op_end(q);
 	}
+}
+
+/**
+ * uacce_queue_put_hw() - give the hardware queue back to the driver
+ * @q: the queue; none of its regions is mapped
+ *
+ * Only the first call does anything; others wait for it. Stops the queue if it
+ * was not stopped yet.
+ */
+void uacce_queue_put_hw(struct uacce_queue *q)
+{
+	guard(mutex)(&q->put_lock);
+	uacce_queue_put_hw_locked(q);
+}
+
+/**
+ * uacce_queue_try_put_hw() - the same, unless somebody else is at it
+ * @q: the queue; none of its regions is mapped
+ *
+ * Return: whether the driver has the hardware queue back.
+ */
+bool uacce_queue_try_put_hw(struct uacce_queue *q)
+{
+	if (!mutex_trylock(&q->put_lock))
+		return false;
+
+	uacce_queue_put_hw_locked(q);
+	mutex_unlock(&q->put_lock);
+
+	return true;
 }
 
 /**
@@ -239,7 +282,7 @@ int uacce_queue_get_hw(struct uacce_queue *q)
 		return ret;
 
 	q->has_hw = true;
-	q->state = UACCE_Q_INIT;
+	uacce_queue_set_state(q, UACCE_Q_INIT);
 
 	return 0;
 }
@@ -296,6 +339,7 @@ struct uacce_queue *uacce_queue_alloc(struct uacce_device *uacce)
 		return NULL;
 
 	kref_init(&q->ref);
+	mutex_init(&q->put_lock);
 	mutex_init(&q->lock);
 	mutex_init(&q->map_lock);
 	init_waitqueue_head(&q->wait);
@@ -313,9 +357,9 @@ static void uacce_queue_release(struct kref *ref)
 {
 	struct uacce_queue *q = container_of(ref, struct uacce_queue, ref);
 
-	uacce_regions_release(q);
 	mutex_destroy(&q->map_lock);
 	mutex_destroy(&q->lock);
+	mutex_destroy(&q->put_lock);
 	if (q->bond)
 		uacce_bond_del_queue(q->bond, q);
 	kfree(q);

@@ -21,6 +21,22 @@ static struct uacce_qfile_region *uacce_vma_region(struct vm_area_struct *vma)
 	return &q->regions[vma->vm_pgoff];
 }
 
+/* Return: whether that was the last VMA. */
+static bool uacce_region_unclaim(struct uacce_queue *q,
+				 struct uacce_qfile_region *region)
+{
+	guard(mutex)(&q->map_lock);
+
+	if (--region->vmas)
+		return false;
+
+	/* Not the last reference: the VMA was in this very mm. */
+	mmdrop(region->mm);
+	region->mm = NULL;
+
+	return true;
+}
+
 static void uacce_vma_open(struct vm_area_struct *vma)
 {
 	struct uacce_queue *q = vma->vm_private_data;
@@ -32,17 +48,10 @@ static void uacce_vma_open(struct vm_area_struct *vma)
 static void uacce_vma_close(struct vm_area_struct *vma)
 {
 	struct uacce_queue *q = vma->vm_private_data;
-	struct uacce_qfile_region *region = uacce_vma_region(vma);
-
-	scoped_guard(mutex, &q->map_lock) {
-		if (--region->vmas)
-			return;
-		mmdrop(region->mm);
-		region->mm = NULL;
-	}
 
 	/* A queue whose address space died may have waited for this. */
-	uacce_queue_schedule_put(q);
+	if (uacce_region_unclaim(q, uacce_vma_region(vma)))
+		uacce_queue_schedule_put(q);
 }
 
 static int uacce_vma_may_split(struct vm_area_struct *vma, unsigned long addr)
@@ -104,12 +113,10 @@ static int uacce_region_claim(struct uacce_queue *q, struct vm_area_struct *vma)
 	if (region->vmas)
 		return -EEXIST;
 
-	region->vmas = 1;
-	if (region->mm)
-		mmdrop(region->mm);
 	mmgrab(vma->vm_mm);
 	region->mm = vma->vm_mm;
-	WRITE_ONCE(region->op_pid, task_pid_nr(current));
+	region->pid = task_pid_nr(current);
+	region->vmas = 1;
 
 	return 0;
 }
@@ -120,8 +127,8 @@ static int uacce_region_claim(struct uacce_queue *q, struct vm_area_struct *vma)
  * @vma: the VMA; its page offset names the region
  *
  * The driver's op runs without a lock of ours, so that poll() does not wait
- * for it. It runs under the mmap_lock, by which uacce_regions_sync() knows that
- * it is over.
+ * for it. It runs under the mmap_lock, by which uacce_regions_try_sync() knows
+ * that it is over.
  *
  * Return: 0; -ENXIO if the queue is dead; -EPERM if it is another address
  *	space's; -EINVAL for a region that does not exist, a size beyond it,
@@ -144,15 +151,14 @@ int uacce_region_mmap(struct uacce_queue *q, struct vm_area_struct *vma)
 	ret = q->uacce->ops->mmap(q, vma, region);
 	/* The driver may have had its own idea of these. */
 	uacce_vma_prepare(vma, q, type);
-
-	guard(mutex)(&q->map_lock);
-	WRITE_ONCE(region->op_pid, 0);
-	/*
-	 * Keep region->mm: pages that the driver mapped before it failed go only
-	 * when mmap() is over, which a remove has to wait for.
-	 */
-	if (ret)
-		region->vmas = 0;
+	if (ret) {
+		/*
+		 * What it mapped before it failed must go before the queue can
+		 * be put, so do not leave that to the end of mmap().
+		 */
+		zap_vma_range(vma, vma->vm_start, vma->vm_end - vma->vm_start);
+		uacce_region_unclaim(q, region);
+	}
 
 	return ret;
 }
@@ -184,27 +190,50 @@ static struct mm_struct *uacce_region_get_mm(struct uacce_queue *q,
 }
 
 /**
- * uacce_regions_sync() - wait for calls of mmap() that are under way
+ * uacce_regions_try_sync() - are calls of mmap() still under way?
  * @q: the queue, marked dead
  *
  * A VMA can be found only after the driver's op, at the end of mmap(). Having had
  * the mmap_lock for a moment, we know that each mmap() of this queue either has
  * come to its end or will see that the queue is dead.
+ *
+ * Return: true if there is none; false if that is not known, as somebody has the
+ *	mmap_lock.
  */
-void uacce_regions_sync(struct uacce_queue *q)
+bool uacce_regions_try_sync(struct uacce_queue *q)
 {
 	struct mm_struct *mm;
+	bool synced = true;
 	unsigned int i;
 
-	for (i = 0; i < UACCE_MAX_REGION; i++) {
+	for (i = 0; i < UACCE_MAX_REGION && synced; i++) {
 		mm = uacce_region_get_mm(q, i);
 		if (!mm)
 			continue;
-		mmap_write_lock(mm);
-		mmap_write_unlock(mm);
+		/* For reading will do: mmap() has it for writing. */
+		synced = mmap_read_trylock(mm);
+		if (synced)
+			mmap_read_unlock(mm);
 		/* If it is the last reference, mm_exit must not run here. */
 		mmput_async(mm);
 	}
+
+	return synced;
+}
+
+/* Who maps a region of the queue, or 0 */
+pid_t uacce_regions_pid(struct uacce_queue *q)
+{
+	unsigned int i;
+
+	guard(mutex)(&q->map_lock);
+
+	for (i = 0; i < UACCE_MAX_REGION; i++) {
+		if (q->regions[i].vmas)
+			return q->regions[i].pid;
+	}
+
+	return 0;
 }
 
 /**
@@ -234,15 +263,4 @@ void uacce_regions_detach(struct uacce_queue *q)
 {
 	guard(mutex)(&q->map_lock);
 	q->mapping = NULL;
-}
-
-/* The last reference to the queue is gone: nothing is mapped. */
-void uacce_regions_release(struct uacce_queue *q)
-{
-	unsigned int i;
-
-	for (i = 0; i < UACCE_MAX_REGION; i++) {
-		if (q->regions[i].mm)
-			mmdrop(q->regions[i].mm);
-	}
 }

@@ -22,23 +22,29 @@
  *
  * Locks, outermost first
  *
- *	uacce_mm.bind_lock	one bind of a bond at a time; taken by open() only
+ *	uacce_mm.bind_lock	one bind of a bond at a time; taken by open(), and
+ *				tried by remove
  *	  mmap_lock		(in mmu_notifier_register())
  *	  uacce_device.mm_lock	.dead, .mms, .bonds, .binds; uacce_mm.users.
  *				Short: no op, no bind, no unbind under it.
  *	    uacce_mm.lock	.queues, .dead, .torn, .handle. Short as well.
- *	      uacce_queue.lock	the serialized ops; .state, .has_hw, .op
- *		mmap_lock	(an op may access user memory)
- *		  uacce_queue.map_lock
+ *	      uacce_queue.put_lock
+ *				put_queue, which can take its time
+ *		uacce_queue.lock
+ *				the other serialized ops; .state, .has_hw, .op
+ *		  mmap_lock	(an op may access user memory)
+ *		    uacce_queue.map_lock
  *				.dead, .mapping, .regions. All that mmap, VMA open
  *				and close, poll take. No op but is_q_updated is
  *				called under it.
- *		    i_mmap_rwsem
+ *		      i_mmap_rwsem
  *				(in unmap_mapping_range())
  *
  * uacce_mm.lock is not held around ops: a walker takes a reference to the queue
  * and drops the lock. uacce_queue.lock nests in it only in open(), for a queue
- * that nobody else can have locked.
+ * that nobody else can have locked. put_queue runs without uacce_queue.lock, as
+ * mm_exit takes that one and must not wait for more than stop_queue: the queue
+ * is a zombie by then, so that no other op can run.
  *
  * The death of an address space (uacce_mm_release()) takes uacce_mm.lock,
  * uacce_queue.lock and uacce_queue.map_lock. It can run on the IOMMU's page fault
@@ -69,6 +75,7 @@ struct iommu_sva;
  * @node: in &uacce_device.bonds
  * @users: open files and opens under way
  * @bind_lock: one bind at a time
+ * @bind_pid: who had it last
  * @lock: see above
  * @queues: the queues
  * @dead: no further queue may come: the address space or the device is gone
@@ -87,6 +94,7 @@ struct uacce_mm {
 	struct list_head node;
 	unsigned int users;
 	struct mutex bind_lock;	/* one bind at a time */
+	pid_t bind_pid;
 	struct mutex lock;	/* queues, dead, torn, handle */
 	struct list_head queues;
 	bool dead;
@@ -112,6 +120,7 @@ struct uacce_mm *uacce_bond_next(struct uacce_device *uacce,
 struct uacce_queue *uacce_bond_next_queue(struct uacce_mm *bond,
 					  struct uacce_queue *prev);
 int uacce_bond_module_init(void);
+void uacce_bond_module_drain(void);
 void uacce_bond_module_exit(void);
 
 /* mm_exit.c */
@@ -126,11 +135,12 @@ void uacce_bond_queue_exit(struct uacce_mm *bond);
 struct uacce_queue *uacce_queue_alloc(struct uacce_device *uacce);
 void uacce_queue_put(struct uacce_queue *q);
 int uacce_queue_get_hw(struct uacce_queue *q);
+bool uacce_queue_try_put_hw(struct uacce_queue *q);
 void uacce_queue_put_hw(struct uacce_queue *q);
 long uacce_queue_ioctl(struct uacce_queue *q, unsigned int cmd,
 		       unsigned long arg);
 void uacce_queue_mark_dead(struct uacce_queue *q);
-void uacce_queue_try_stop(struct uacce_queue *q);
+bool uacce_queue_try_stop(struct uacce_queue *q);
 void uacce_queue_stop_for_good(struct uacce_queue *q);
 void uacce_queue_schedule_put(struct uacce_queue *q);
 int uacce_queue_module_init(void);
@@ -152,9 +162,9 @@ static inline bool uacce_queue_owned_by(const struct uacce_queue *q,
 int uacce_region_mmap(struct uacce_queue *q, struct vm_area_struct *vma);
 bool uacce_regions_mapped(struct uacce_queue *q);
 void uacce_regions_zap(struct uacce_queue *q, struct address_space **zapped);
-void uacce_regions_sync(struct uacce_queue *q);
+bool uacce_regions_try_sync(struct uacce_queue *q);
+pid_t uacce_regions_pid(struct uacce_queue *q);
 void uacce_regions_detach(struct uacce_queue *q);
-void uacce_regions_release(struct uacce_queue *q);
 
 /* evict.c */
 void uacce_evict_all(struct uacce_device *uacce);
