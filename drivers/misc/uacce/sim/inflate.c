@@ -83,6 +83,8 @@ void sim_inflate_free(struct sim_inflate *ctx)
 /**
  * sim_inflate_flags_ok() - is there a stream to go on with, if the job wants that?
  * @job: the job
+ *
+ * Return: true if there is, or the job begins one
  */
 bool sim_inflate_flags_ok(const struct sim_job *job)
 {
