@@ -1,0 +1,884 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device may go at any time. When its removal returns, nothing of the driver
+ * runs any more and nothing of the device can be touched; the files stay open
+ * and say so.
+ */
+#include <linux/userfaultfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "uacce_test.h"
+
+FIXTURE(remove)
+{
+	struct sim sim;
+	struct vaccel_queue q;
+	char parent[64];
+};
+
+FIXTURE_VARIANT(remove)
+{
+	bool no_sva;
+	int (*remove)(const struct sim *sim, const char *parent);
+};
+
+static int by_live(const struct sim *sim, const char *parent)
+{
+	return sim_kill(sim);
+}
+
+static int by_rmdir(const struct sim *sim, const char *parent)
+{
+	char path[160];
+
+	sim_path(sim, "", path, sizeof(path));
+	return rmdir(path) ? -errno : 0;
+}
+
+static int by_unbind(const struct sim *sim, const char *parent)
+{
+	return write_file("/sys/bus/platform/drivers/uacce_sim/unbind", parent);
+}
+
+FIXTURE_VARIANT_ADD(remove, live) { .remove = by_live };
+FIXTURE_VARIANT_ADD(remove, unbind) { .remove = by_unbind };
+FIXTURE_VARIANT_ADD(remove, rmdir_no_sva)
+{
+	.no_sva = true, .remove = by_rmdir,
+};
+
+FIXTURE_SETUP(remove)
+{
+	struct sim_config cfg = { .no_sva = variant->no_sva };
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
+		return;
+	ASSERT_GT(sim_gets(&self->sim, "parent", self->parent,
+			   sizeof(self->parent)), 0);
+	ASSERT_EQ(0, vaccel_queue_open(&self->q, self->sim.node));
+}
+
+FIXTURE_TEARDOWN_PARENT(remove)
+{
+	struct sim_config cfg = { .no_sva = variant->no_sva };
+
+	/* for the checks, if the test has removed the instance itself */
+	EXPECT_EQ(0, reap_group());
+	if (variant->remove == by_rmdir)
+		sim_create_idle(&self->sim, "ksft", &cfg);
+	teardown_sim(_metadata, &self->sim);
+}
+
+/* 0 if the device has nothing left of anybody, right now, or what it has */
+static int not_clean(const struct sim *sim)
+{
+	if (sim_stat(sim, "ops_running"))
+		return 1;
+	if (sim_stat(sim, "running"))
+		return 2;
+	if (sim_stat(sim, "queues"))
+		return 3;
+	if (sim_stat(sim, "pasids"))
+		return 4;
+	if (sim_stat(sim, "starts") != sim_stat(sim, "stops"))
+		return 5;
+	if (sim_stat(sim, "gets") != sim_stat(sim, "puts"))
+		return 6;
+	if (sim_stat(sim, "binds") != sim_stat(sim, "unbinds"))
+		return 7;
+	return 0;
+}
+
+TEST_F(remove, leaves_the_device_clean_and_the_files_safe)
+{
+	int idle = q_open(&self->sim);
+
+	ASSERT_GE(idle, 0);
+	ASSERT_EQ(0, variant->remove(&self->sim, self->parent));
+	if (variant->remove != by_rmdir)
+		EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, q_not_dead(self->q.fd));
+	EXPECT_EQ(0, q_not_dead(idle));
+	EXPECT_EQ(0, munmap(self->q.dus, self->q.dus_size));
+	EXPECT_EQ(0, q_not_dead(self->q.fd));
+	EXPECT_EQ(0, close(self->q.fd));
+	EXPECT_EQ(0, close(idle));
+}
+
+TEST_F(remove, wakes_a_sleeping_poll)
+{
+	struct bg poller;
+
+	ASSERT_EQ(0, bg_q_poll(&poller, self->q.fd, -1));
+	ASSERT_EQ(0, bg_wait_asleep(&poller));
+	EXPECT_FALSE(bg_done(&poller));
+	ASSERT_EQ(0, variant->remove(&self->sim, self->parent));
+	EXPECT_EQ(POLL_DEAD, bg_wait(&poller));
+}
+
+static long read_until_sigbus(long p, long unused1, long unused2)
+{
+	return wait_sigbus((const void *)p);
+}
+
+TEST_F(remove, mappings_in_use_raise_sigbus)
+{
+	struct bg reader[2];
+	size_t off;
+
+	ASSERT_EQ(0, touch(self->q.mmio));
+	ASSERT_EQ(0, touch(self->q.dus));
+	ASSERT_EQ(0, bg_start(&reader[0], read_until_sigbus,
+			      (long)self->q.mmio, 0, 0));
+	ASSERT_EQ(0, bg_start(&reader[1], read_until_sigbus,
+			      (long)self->q.dus, 0, 0));
+	ASSERT_EQ(0, variant->remove(&self->sim, self->parent));
+
+	/* at once, with nothing left behind */
+	EXPECT_EQ(-EFAULT, touch(self->q.mmio));
+	for (off = 0; off < self->q.dus_size; off += getpagesize())
+		EXPECT_EQ(-EFAULT, touch(self->q.dus + off));
+	EXPECT_EQ(0, bg_wait(&reader[0]));
+	EXPECT_EQ(0, bg_wait(&reader[1]));
+}
+
+TEST_F(remove, new_open_fails)
+{
+	char stale[] = "/dev/uacce_ksft_stale";
+	struct stat st;
+
+	ASSERT_EQ(0, stat(self->sim.node, &st));
+	ASSERT_EQ(0, variant->remove(&self->sim, self->parent));
+	EXPECT_EQ(-ENOENT, q_open(&self->sim));
+
+	/* nor does it help to know the number */
+	unlink(stale);
+	ASSERT_EQ(0, mknod(stale, S_IFCHR | 0600, st.st_rdev));
+	EXPECT_EQ(-1, open(stale, O_RDWR));
+	EXPECT_TRUE(errno == ENXIO || errno == ENODEV);
+	unlink(stale);
+}
+
+TEST_F(remove, of_an_idle_device)
+{
+	vaccel_queue_close(&self->q);
+	EXPECT_EQ(0, variant->remove(&self->sim, self->parent));
+}
+
+TEST_F(remove, with_work_in_flight)
+{
+	struct vaccel_desc nop = { .opcode = VACCEL_OP_NOP };
+
+	ASSERT_EQ(0, sim_hold(&self->sim, "engine", -1));
+	ASSERT_EQ(0, vaccel_submit(&self->q, &nop));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "engine", 1));
+	EXPECT_EQ(0, variant->remove(&self->sim, self->parent));
+	EXPECT_EQ(0, q_not_dead(self->q.fd));
+}
+
+/* Two nodes of one device: mappings through both must go */
+TEST_F(remove, zaps_what_was_mapped_through_another_node)
+{
+	char node[] = "/dev/uacce_ksft_alias";
+	struct vaccel_queue q2, q3;
+	struct stat st;
+
+	ASSERT_EQ(0, stat(self->sim.node, &st));
+	unlink(node);
+	ASSERT_EQ(0, mknod(node, S_IFCHR | 0600, st.st_rdev));
+	ASSERT_EQ(0, vaccel_queue_open(&q2, node));
+	unlink(node);
+	ASSERT_EQ(0, vaccel_queue_open(&q3, self->sim.node));
+	ASSERT_EQ(0, variant->remove(&self->sim, self->parent));
+	EXPECT_EQ(-EFAULT, touch(self->q.dus));
+	EXPECT_EQ(-EFAULT, touch(q2.dus));
+	EXPECT_EQ(-EFAULT, touch(q2.mmio));
+	EXPECT_EQ(-EFAULT, touch(q3.dus));
+}
+
+/*
+ * What happens while the removal is under way. Always by live=0: how it was
+ * begun makes no difference here.
+ */
+FIXTURE(removing)
+{
+	struct sim sim;
+	struct vaccel_queue q;
+};
+
+FIXTURE_VARIANT(removing)
+{
+	bool no_sva;
+};
+
+FIXTURE_VARIANT_ADD(removing, sva) {};
+FIXTURE_VARIANT_ADD(removing, no_sva) { .no_sva = true };
+
+FIXTURE_SETUP(removing)
+{
+	struct sim_config cfg = { .no_sva = variant->no_sva };
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
+		return;
+	ASSERT_EQ(0, vaccel_queue_open(&self->q, self->sim.node));
+}
+
+FIXTURE_TEARDOWN_PARENT(removing)
+{
+	teardown_sim(_metadata, &self->sim);
+}
+
+/* Drivers free the memory of regions in put_queue() */
+TEST_F(removing, every_mapping_is_zapped_before_the_first_put)
+{
+	struct vaccel_queue q2;
+	struct bg remover;
+
+	ASSERT_EQ(0, vaccel_queue_open(&q2, self->sim.node));
+	ASSERT_EQ(0, sim_hold(&self->sim, "put_queue", 1));
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "put_queue", 1));
+
+	EXPECT_EQ(2, sim_stat(&self->sim, "stops"));
+	EXPECT_EQ(0, sim_stat(&self->sim, "puts"));
+	EXPECT_EQ(-EFAULT, touch(self->q.mmio));
+	EXPECT_EQ(-EFAULT, touch(self->q.dus));
+	EXPECT_EQ(-EFAULT, touch(q2.mmio));
+	EXPECT_EQ(-EFAULT, touch(q2.dus));
+	EXPECT_EQ(0, q_not_dead(self->q.fd));
+	EXPECT_EQ(0, q_not_dead(q2.fd));
+	EXPECT_FALSE(bg_done(&remover));
+
+	ASSERT_EQ(0, sim_release(&self->sim, "put_queue"));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, not_clean(&self->sim));
+}
+
+TEST_F(removing, waits_for_a_close_that_is_in_the_driver)
+{
+	struct bg closer, remover;
+	int fd = q_open(&self->sim);
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, sim_hold(&self->sim, "put_queue", 1));
+	ASSERT_EQ(0, bg_close(&closer, fd));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "put_queue", 1));
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	/* the other queue does not wait with it */
+	EXPECT_EQ(0, sim_wait_stat(&self->sim, "stops", 1));
+	EXPECT_EQ(0, wait_sigbus(self->q.dus));
+	EXPECT_FALSE(bg_done(&remover));
+
+	ASSERT_EQ(0, sim_release(&self->sim, "put_queue"));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(2, sim_stat(&self->sim, "puts"));
+	EXPECT_EQ(0, bg_wait(&closer));
+}
+
+TEST_F(removing, after_the_owner_has_died)
+{
+	struct peer owner;
+	int fd, held;
+
+	ASSERT_EQ(0, peer_start(&owner));
+	fd = peer_open(&owner, &self->sim);
+	ASSERT_GE(fd, 0);
+	held = peer_take_fd(&owner, fd);
+	ASSERT_GE(held, 0);
+	ASSERT_EQ(0, peer_exit(&owner));
+	EXPECT_EQ(0, sim_kill(&self->sim));
+	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, q_not_dead(held));
+}
+
+TEST_F(removing, owner_may_die_afterwards)
+{
+	struct peer owner;
+	int fd, held;
+
+	ASSERT_EQ(0, peer_start(&owner));
+	fd = peer_open(&owner, &self->sim);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, peer_q_start(&owner, fd));
+	held = peer_take_fd(&owner, fd);
+	ASSERT_GE(held, 0);
+	EXPECT_EQ(0, sim_kill(&self->sim));
+	EXPECT_EQ(0, not_clean(&self->sim));
+	ASSERT_EQ(0, peer_exit(&owner));
+	EXPECT_EQ(0, q_not_dead(held));
+	EXPECT_EQ(2, sim_stat(&self->sim, "stops"));
+}
+
+TEST_F(removing, device_can_be_made_again_while_old_files_are_open)
+{
+	struct vaccel_desc nop = { .opcode = VACCEL_OP_NOP };
+	struct vaccel_queue fresh;
+	struct vaccel_cqe cqe;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, sim_kill(&self->sim));
+		ASSERT_EQ(0, sim_go_live(&self->sim));
+
+		ASSERT_EQ(0, vaccel_queue_open(&fresh, self->sim.node));
+		EXPECT_EQ(1, sim_stat(&self->sim, "gets"));
+
+		/* the old file never reaches the new device */
+		EXPECT_EQ(0, q_not_dead(self->q.fd));
+		EXPECT_EQ(1, sim_stat(&self->sim, "starts"));
+		EXPECT_EQ(0, sim_stat(&self->sim, "stops"));
+		EXPECT_EQ(-EFAULT, touch(self->q.dus));
+		vaccel_queue_close(&self->q);
+		EXPECT_EQ(0, sim_stat(&self->sim, "puts"));
+		EXPECT_EQ(1, sim_stat(&self->sim, "queues"));
+
+		EXPECT_EQ(0, vaccel_run(&fresh, &nop, &cqe));
+		self->q = fresh;
+	}
+}
+
+TEST_F(removing, driver_can_be_bound_again_while_old_files_are_open)
+{
+	char parent[64], dev[64];
+
+	ASSERT_GT(sim_gets(&self->sim, "parent", parent, sizeof(parent)), 0);
+	ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/uacce_sim/unbind",
+				parent));
+	EXPECT_EQ(0, sim_gets(&self->sim, "dev_name", dev, sizeof(dev)));
+	ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/uacce_sim/bind",
+				parent));
+	ASSERT_GT(sim_gets(&self->sim, "dev_name", self->sim.dev,
+			   sizeof(self->sim.dev)), 0);
+	snprintf(self->sim.node, sizeof(self->sim.node), "/dev/%s",
+		 self->sim.dev);
+	EXPECT_EQ(0, q_not_dead(self->q.fd));
+	EXPECT_GE(q_open(&self->sim), 0);
+	EXPECT_EQ(1, sim_stat(&self->sim, "queues"));
+}
+
+/*
+ * An op is held inside the driver on one queue, in another process. The removal
+ * waits for it, but first does everything else: the queues of the test and the
+ * other queue of the same process are stopped and their mappings are gone.
+ */
+FIXTURE(busy)
+{
+	struct sim sim;
+	struct peer peer;
+	struct vaccel_queue q;
+};
+
+static struct vaccel_queue peer_queue;
+static struct bg peer_call_bg;
+
+/* The op, on a queue of its own; that queue is closed if the op went well */
+static long op_start(long sim, long unused1, long unused2)
+{
+	return q_start(q_open((const struct sim *)sim));
+}
+
+static long op_stop(long sim, long unused1, long unused2)
+{
+	int fd = q_open((const struct sim *)sim);
+	int ret = q_start(fd);
+
+	return ret ? ret : q_put(fd);
+}
+
+static long op_ioctl(long sim, long unused1, long unused2)
+{
+	struct vaccel_info info;
+
+	return q_info(q_open((const struct sim *)sim), &info);
+}
+
+/* Either it is too late for the removal, or what was opened is dead */
+static long op_open(long sim, long unused1, long unused2)
+{
+	int fd = q_open((const struct sim *)sim);
+
+	if (fd == -ENODEV || fd == -ENXIO)
+		return 0;
+	return fd < 0 ? fd : q_not_dead(fd);
+}
+
+/* Likewise: what has been mapped after all is of no use */
+static long op_mmap(long sim, long unused1, long unused2)
+{
+	const struct sim *s = (const struct sim *)sim;
+	int ret;
+	void *p;
+
+	ret = q_mmap(q_open(s), UACCE_QFRT_DUS, s->dus_size, &p);
+	if (ret == -ENXIO)
+		return 0;
+	if (ret)
+		return ret;
+	return wait_sigbus(p);
+}
+
+FIXTURE_VARIANT(busy)
+{
+	bool no_sva;
+	const char *point;
+	bg_fn op;
+};
+
+FIXTURE_VARIANT_ADD(busy, open)
+{
+	.point = "get_queue", .op = op_open,
+};
+
+FIXTURE_VARIANT_ADD(busy, no_sva_open)
+{
+	.no_sva = true, .point = "get_queue", .op = op_open,
+};
+
+FIXTURE_VARIANT_ADD(busy, start)
+{
+	.point = "start", .op = op_start,
+};
+
+FIXTURE_VARIANT_ADD(busy, no_sva_start)
+{
+	.no_sva = true, .point = "start", .op = op_start,
+};
+
+FIXTURE_VARIANT_ADD(busy, stop)
+{
+	.point = "stop", .op = op_stop,
+};
+
+FIXTURE_VARIANT_ADD(busy, no_sva_stop)
+{
+	.no_sva = true, .point = "stop", .op = op_stop,
+};
+
+FIXTURE_VARIANT_ADD(busy, ioctl)
+{
+	.point = "ioctl", .op = op_ioctl,
+};
+
+FIXTURE_VARIANT_ADD(busy, no_sva_ioctl)
+{
+	.no_sva = true, .point = "ioctl", .op = op_ioctl,
+};
+
+FIXTURE_VARIANT_ADD(busy, mmap)
+{
+	.point = "mmap", .op = op_mmap,
+};
+
+FIXTURE_VARIANT_ADD(busy, no_sva_mmap)
+{
+	.no_sva = true, .point = "mmap", .op = op_mmap,
+};
+
+static long peer_open_queue(long sim, long unused1, long unused2)
+{
+	return vaccel_queue_open(&peer_queue, ((const struct sim *)sim)->node);
+}
+
+static long peer_begin(long fn, long sim, long unused)
+{
+	return bg_start(&peer_call_bg, (bg_fn)fn, sim, 0, 0);
+}
+
+static long peer_end(long unused1, long unused2, long unused3)
+{
+	return bg_wait(&peer_call_bg);
+}
+
+static long peer_is_done(long unused1, long unused2, long unused3)
+{
+	return bg_done(&peer_call_bg);
+}
+
+static long peer_is_cut_off(long unused1, long unused2, long unused3)
+{
+	if (q_poll(peer_queue.fd, SIM_TIMEOUT_MS) != POLL_DEAD)
+		return 1;
+	return wait_sigbus(peer_queue.dus) ? 2 : 0;
+}
+
+FIXTURE_SETUP(busy)
+{
+	struct sim_config cfg = { .no_sva = variant->no_sva };
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
+		return;
+	ASSERT_EQ(0, peer_start(&self->peer));
+	ASSERT_EQ(0, peer_call(&self->peer, peer_open_queue, (long)&self->sim,
+			       0, 0));
+	ASSERT_EQ(0, vaccel_queue_open(&self->q, self->sim.node));
+
+	ASSERT_EQ(0, sim_hold(&self->sim, variant->point, 1));
+	ASSERT_EQ(0, peer_call(&self->peer, peer_begin, (long)variant->op,
+			       (long)&self->sim, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, variant->point, 1));
+}
+
+FIXTURE_TEARDOWN_PARENT(busy)
+{
+	teardown_sim(_metadata, &self->sim);
+}
+
+TEST_F(busy, removal_waits_only_for_the_queue_in_the_driver)
+{
+	struct bg poller, remover;
+
+	ASSERT_EQ(0, bg_q_poll(&poller, self->q.fd, -1));
+	ASSERT_EQ(0, bg_wait_asleep(&poller));
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+
+	EXPECT_EQ(POLL_DEAD, bg_wait(&poller));
+	EXPECT_EQ(0, wait_sigbus(self->q.dus));
+	EXPECT_EQ(0, wait_sigbus(self->q.mmio));
+	/* in the process whose mmap() is held, a page fault waits for that */
+	if (variant->op != op_mmap)
+		EXPECT_EQ(0, peer_call(&self->peer, peer_is_cut_off, 0, 0, 0));
+	EXPECT_EQ(0, sim_wait_stat(&self->sim, "stops", 2));
+	EXPECT_EQ(0, q_not_dead(self->q.fd));
+	/* zapped first: no queue is put as long as one may be mapped */
+	EXPECT_EQ(0, sim_stat(&self->sim, "puts"));
+
+	EXPECT_FALSE(bg_done(&remover));
+	EXPECT_FALSE(peer_call(&self->peer, peer_is_done, 0, 0, 0));
+	ASSERT_EQ(0, sim_release(&self->sim, variant->point));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, peer_call(&self->peer, peer_end, 0, 0, 0));
+	EXPECT_EQ(0, peer_call(&self->peer, peer_is_cut_off, 0, 0, 0));
+}
+
+/*
+ * Two queues are in the driver when the removal begins, and one of them stays
+ * there. The other is done with as soon as its own op is over, whichever of the
+ * two the removal may come to first.
+ */
+FIXTURE(two_busy)
+{
+	struct sim sim;
+	struct peer slow, quick;
+	struct vaccel_queue q;	/* in no op */
+};
+
+FIXTURE_VARIANT(two_busy)
+{
+	bool no_sva;
+	bool quick_first;
+};
+
+FIXTURE_VARIANT_ADD(two_busy, slow_first) {};
+FIXTURE_VARIANT_ADD(two_busy, quick_first) { .quick_first = true };
+FIXTURE_VARIANT_ADD(two_busy, slow_first_no_sva) { .no_sva = true };
+FIXTURE_VARIANT_ADD(two_busy, quick_first_no_sva)
+{
+	.no_sva = true, .quick_first = true,
+};
+
+FIXTURE_SETUP(two_busy)
+{
+	struct sim_config cfg = { .no_sva = variant->no_sva };
+	struct peer *peer[] = { &self->slow, &self->quick };
+	int i;
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
+		return;
+	for (i = 0; i < 2; i++) {
+		struct peer *p = peer[variant->quick_first ? !i : i];
+
+		ASSERT_EQ(0, peer_start(p));
+		ASSERT_EQ(0, peer_call(p, peer_open_queue, (long)&self->sim, 0,
+				       0));
+	}
+	ASSERT_EQ(0, vaccel_queue_open(&self->q, self->sim.node));
+}
+
+FIXTURE_TEARDOWN_PARENT(two_busy)
+{
+	teardown_sim(_metadata, &self->sim);
+}
+
+static long peer_info(long unused1, long unused2, long unused3)
+{
+	struct vaccel_info info;
+
+	return q_info(peer_queue.fd, &info);
+}
+
+static long peer_put(long unused1, long unused2, long unused3)
+{
+	return q_put(peer_queue.fd);
+}
+
+static long peer_remap(long unused1, long unused2, long unused3)
+{
+	int ret = munmap(peer_queue.dus, peer_queue.dus_size);
+
+	return ret ? ret : q_mmap(peer_queue.fd, UACCE_QFRT_DUS,
+				  peer_queue.dus_size, &peer_queue.dus);
+}
+
+TEST_F(two_busy, queue_that_leaves_an_ioctl_is_stopped_at_once)
+{
+	struct bg remover;
+
+	ASSERT_EQ(0, sim_hold(&self->sim, "stop", 1));
+	ASSERT_EQ(0, peer_send(&self->slow, peer_put, 0, 0, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "stop", 1));
+	ASSERT_EQ(0, sim_hold(&self->sim, "ioctl", 1));
+	ASSERT_EQ(0, peer_send(&self->quick, peer_info, 0, 0, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "ioctl", 1));
+
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	EXPECT_EQ(POLL_DEAD, q_poll(self->q.fd, SIM_TIMEOUT_MS));
+	EXPECT_EQ(0, wait_sigbus(self->q.dus));
+	ASSERT_EQ(0, sim_release(&self->sim, "ioctl"));
+	EXPECT_EQ(0, peer_recv(&self->quick));
+	/* the third stop is the one that is held */
+	EXPECT_EQ(0, sim_wait_stat(&self->sim, "stops", 2));
+	EXPECT_EQ(0, peer_call(&self->quick, peer_is_cut_off, 0, 0, 0));
+	EXPECT_FALSE(bg_done(&remover));
+
+	ASSERT_EQ(0, sim_release(&self->sim, "stop"));
+	EXPECT_EQ(0, peer_recv(&self->slow));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, not_clean(&self->sim));
+}
+
+TEST_F(two_busy, mapping_that_comes_too_late_is_cut_off_at_once)
+{
+	struct bg remover;
+	long ret;
+
+	ASSERT_EQ(0, sim_hold(&self->sim, "ioctl", 1));
+	ASSERT_EQ(0, peer_send(&self->slow, peer_info, 0, 0, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "ioctl", 1));
+	ASSERT_EQ(0, sim_hold(&self->sim, "mmap", 1));
+	ASSERT_EQ(0, peer_send(&self->quick, peer_remap, 0, 0, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "mmap", 1));
+
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	EXPECT_EQ(0, wait_sigbus(self->q.dus));
+	ASSERT_EQ(0, sim_release(&self->sim, "mmap"));
+	ret = peer_recv(&self->quick);
+	EXPECT_TRUE(!ret || ret == -ENXIO);
+	if (!ret)
+		EXPECT_EQ(0, peer_call(&self->quick, peer_is_cut_off, 0, 0, 0));
+	EXPECT_FALSE(bg_done(&remover));
+
+	ASSERT_EQ(0, sim_release(&self->sim, "ioctl"));
+	EXPECT_EQ(0, peer_recv(&self->slow));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, not_clean(&self->sim));
+}
+
+/*
+ * An op that waits for user space: a copy to a page that a userfaultfd handler
+ * does not fill yet.
+ */
+static int make_missing_page(void **page)
+{
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
+	int uffd;
+
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (uffd < 0)
+		return -errno;
+	*page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	reg.range.start = (unsigned long)*page;
+	reg.range.len = getpagesize();
+	if (*page == MAP_FAILED || ioctl(uffd, UFFDIO_API, &api) ||
+	    ioctl(uffd, UFFDIO_REGISTER, &reg))
+		return -EIO;
+	return uffd;
+}
+
+static int fill_page(int uffd, void *page)
+{
+	struct uffdio_zeropage zero = {
+		.range = {
+			.start = (unsigned long)page,
+			.len = getpagesize(),
+		},
+	};
+
+	return ioctl(uffd, UFFDIO_ZEROPAGE, &zero) ? -errno : 0;
+}
+
+TEST_F(removing, copy_to_a_userfaultfd_page_delays_only_its_queue)
+{
+	struct vaccel_queue other;
+	struct uffd_msg msg;
+	struct bg caller, remover;
+	void *page = NULL;
+	int uffd;
+
+	uffd = make_missing_page(&page);
+	if (uffd < 0)
+		SKIP(return, "needs CONFIG_USERFAULTFD");
+	ASSERT_EQ(0, vaccel_queue_open(&other, self->sim.node));
+
+	ASSERT_EQ(0, bg_q_ioctl(&caller, self->q.fd, VACCEL_CMD_INFO, page));
+	ASSERT_EQ(POLLIN, q_poll(uffd, SIM_TIMEOUT_MS));
+	ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+	ASSERT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
+
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	EXPECT_EQ(POLL_DEAD, q_poll(other.fd, SIM_TIMEOUT_MS));
+	EXPECT_EQ(0, wait_sigbus(other.dus));
+	EXPECT_EQ(0, sim_wait_stat(&self->sim, "stops", 1));
+	EXPECT_FALSE(bg_done(&remover));
+	EXPECT_FALSE(bg_done(&caller));
+
+	ASSERT_EQ(0, fill_page(uffd, page));
+	EXPECT_EQ(0, bg_wait(&caller));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, q_not_dead(self->q.fd));
+}
+
+/* Reads new lines of the kernel's log until one has all of @words */
+static int wait_log(int kmsg, const char * const *words, long timeout_ms)
+{
+	long end = now_ms() + timeout_ms;
+	char line[1024];
+	ssize_t n;
+	int i;
+
+	while (now_ms() < end) {
+		n = read(kmsg, line, sizeof(line) - 1);
+		if (n < 0) {
+			nap();
+			continue;
+		}
+		line[n] = '\0';
+		for (i = 0; words[i] && strstr(line, words[i]); i++)
+			;
+		if (!words[i])
+			return 0;
+	}
+	return -ETIMEDOUT;
+}
+
+static long named_info(long fd, long info, long unused)
+{
+	prctl(PR_SET_NAME, "uacce_laggard");
+	return q_info(fd, (struct vaccel_info *)info);
+}
+
+/* Takes ten seconds, and has nothing to do with SVA: so for one variant only */
+FIXTURE(patience)
+{
+	struct sim sim;
+	int fd;
+	int kmsg;
+};
+
+FIXTURE_SETUP(patience)
+{
+	struct sim_config cfg = { .no_sva = true };
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
+		return;
+	self->fd = q_open(&self->sim);
+	ASSERT_GE(self->fd, 0);
+	self->kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ASSERT_GE(self->kmsg, 0);
+	ASSERT_GE(lseek(self->kmsg, 0, SEEK_END), 0);
+}
+
+FIXTURE_TEARDOWN_PARENT(patience)
+{
+	teardown_sim(_metadata, &self->sim);
+}
+
+TEST_F(patience, log_names_the_task_that_a_removal_waits_for)
+{
+	const char * const words[] = { self->sim.dev, "uacce_laggard", NULL };
+	struct vaccel_info info;
+	struct bg caller, remover;
+
+	ASSERT_EQ(0, sim_hold(&self->sim, "ioctl", 1));
+	ASSERT_EQ(0, bg_start(&caller, named_info, self->fd, (long)&info, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "ioctl", 1));
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	EXPECT_EQ(0, wait_log(self->kmsg, words, 10000 + SIM_TIMEOUT_MS));
+	EXPECT_FALSE(bg_done(&remover));
+	ASSERT_EQ(0, sim_release(&self->sim, "ioctl"));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, bg_wait(&caller));
+}
+
+/*
+ * Anything at any time. There are few answers that a user may get, and the
+ * teardown sees what is left.
+ */
+static bool stop_load;
+
+static long load(long sim, long unused1, long unused2)
+{
+	struct vaccel_info info;
+	void *dus;
+	int fd;
+
+	while (!__atomic_load_n(&stop_load, __ATOMIC_RELAXED)) {
+		fd = q_open((const struct sim *)sim);
+		if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO)
+			continue;
+		if (fd < 0)
+			return fd;
+		q_start(fd);
+		q_info(fd, &info);
+		if (!q_mmap(fd, UACCE_QFRT_DUS, VACCEL_DUS_SIZE, &dus)) {
+			touch(dus);
+			munmap(dus, VACCEL_DUS_SIZE);
+		}
+		q_poll(fd, 0);
+		q_put(fd);
+		close(fd);
+	}
+	return 0;
+}
+
+static long load_peer(long sim, long unused1, long unused2)
+{
+	return bg_start(&peer_call_bg, load, sim, 0, 0);
+}
+
+static long load_peer_end(long unused1, long unused2, long unused3)
+{
+	__atomic_store_n(&stop_load, true, __ATOMIC_RELAXED);
+	return bg_wait(&peer_call_bg);
+}
+
+TEST_F(removing, under_load_from_several_processes)
+{
+	struct peer peer[2];
+	int i;
+
+	vaccel_queue_close(&self->q);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, peer_start(&peer[i]));
+		ASSERT_EQ(0, peer_call(&peer[i], load_peer, (long)&self->sim,
+				       0, 0));
+	}
+	for (i = 0; i < 8; i++) {
+		long gets = sim_stat(&self->sim, "gets");
+
+		ASSERT_EQ(0, sim_wait_stat_ge(&self->sim, "gets", gets + 3));
+		ASSERT_EQ(0, sim_kill(&self->sim));
+		ASSERT_EQ(0, not_clean(&self->sim));
+		ASSERT_EQ(0, sim_go_live(&self->sim));
+	}
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, peer_call(&peer[i], load_peer_end, 0, 0, 0));
+}
+
+TEST_HARNESS_MAIN
