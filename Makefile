@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# UACCE in kernel layout: drivers/, include/, tools/ and Documentation/ drop
+# into a kernel tree as they are. This file only starts the scripts that build,
+# run and check them; see "make help".
+
+vm := $(dir $(lastword $(MAKEFILE_LIST)))tools/testing/selftests/uacce/vm
+export ALL KSRC FILE TEST RUN KERNEL ACCEL KDIR
+
+help:
+	@$(vm)/help.sh
+
+setup:
+	@$(vm)/setup.sh && $(vm)/fetch.sh
+
+update: setup
+	@$(vm)/fetch.sh --newest
+
+demo:
+	@$(vm)/demo.sh
+
+check:
+	@$(vm)/check.sh
+
+static:
+	@$(vm)/static.sh
+
+vm:
+	@$(vm)/shell.sh
+
+modules:
+	@$(vm)/modules.sh
+
+clean:
+	@$(vm)/clean.sh
+
+.PHONY: help setup update demo check static vm modules clean

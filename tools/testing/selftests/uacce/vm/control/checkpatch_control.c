@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Deliberately wrong: a check that does not flag this file did not run. */
+int uacce_checkpatch_control( int a ){ return a ; }

@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+cat <<'END'
+UACCE: accelerators that work on their user's own pointers.
+
+  make demo                a virtual machine whose virtual accelerator compresses
+                           a real file; FILE=path takes yours, leaves FILE.gz here
+  make check               static checks and all selftests under a debug kernel;
+                           TEST=pattern runs only the tests with that in their name
+  make static              only the static checks
+  make vm                  a shell in the virtual machine, everything loaded;
+                           RUN='command' runs that instead,
+                           KERNEL=debug takes the debug kernel (tests in /tests)
+  make modules             all modules for a kernel of yours: KDIR=its build
+                           directory (default: the running kernel's, else the
+                           one that "make check" built)
+  make setup               only install packages and fetch the kernel source
+  make update              look for a newer kernel source in Debian's suites
+  make clean               remove what was built (not what was downloaded);
+                           ALL=1 removes the whole cache
+
+The kernel is the newest 7.x that Debian packages; KSRC=tree takes your own.
+Downloads and builds are kept in ${XDG_CACHE_HOME:-~/.cache}/uacce.
+END

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+plan-tests.py DIRECTORY SECONDS MACHINES TIMES [PATTERN]: say who runs what.
+
+DIRECTORY holds the installed selftests and .programs, the list of them. Each
+program that was built with the kselftest harness is asked for its tests, here
+on the host, so that a test which never shows up in the guest is missed. Writes
+for each machine N, at most MACHINES, DIRECTORY/.plan.N for the guest ("program
+seconds arguments...") and DIRECTORY/.expected.N for the report ("program test",
+test "*" if a program cannot list them). The file TIMES says how long programs
+took before, so that the machines end at about the same time. PATTERN takes the
+programs, or the single tests, with that in their name; it may have wildcards.
+"""
+
+import fnmatch
+import os
+import subprocess
+import sys
+
+
+def harness_tests(program):
+    """The names of the tests of a harness program; None for another kind."""
+    with open(program, "rb") as f:
+        if b"-l       list all tests" not in f.read():
+            return None
+    listing = subprocess.run([program, "-l"], stderr=subprocess.PIPE, text=True,
+                             stdin=subprocess.DEVNULL, check=False).stderr
+    names = []
+    fixture, variants, tests = None, [], []
+
+    def flush():
+        for v in variants or [""]:
+            for t in tests:
+                names.append(".".join(x for x in (fixture, v, t) if x))
+
+    # columns of at least 20 and 25 characters: fixture, variant, test; the
+    # two lists to the right run independently of each other
+    for line in listing.splitlines():
+        if line.startswith("#"):
+            continue
+        if line.startswith("-----"):
+            flush()
+            fixture, variants, tests = None, [], []
+            continue
+        if not line.startswith(" "):
+            fixture = line.split(" ", 1)[0]
+            rest = line[max(20, len(fixture)) + 1:]
+        else:
+            rest = line[21:]
+        if rest[:1] != " ":
+            variant = rest.split(" ", 1)[0]
+            if variant:
+                variants.append(variant)
+            rest = rest[max(25, len(variant)) + 1:]
+        if rest.strip():
+            tests.append(rest.strip())
+    flush()
+    return names
+
+
+def share(programs, machines, times):
+    """Spread the programs: the longest first, each to who has least to do."""
+    known = {}
+    if os.path.exists(times):
+        with open(times, encoding="utf-8") as f:
+            known = {name: int(s) for name, s in (line.split() for line in f)}
+    load = [0] * max(1, min(machines, len(programs)))
+    parts = [[] for _ in load]
+    for name in sorted(programs, key=lambda p: -known.get(p, 20)):
+        least = load.index(min(load))
+        load[least] += known.get(name, 20)
+        parts[least].append(name)
+    return [sorted(p, key=programs.index) for p in parts]
+
+
+def main():
+    directory, seconds, machines, times = sys.argv[1:5]
+    pattern = f"*{sys.argv[5]}*" if len(sys.argv) > 5 and sys.argv[5] else "*"
+    plan, expected = {}, {}
+
+    with open(os.path.join(directory, ".programs"), encoding="utf-8") as f:
+        programs = f.read().split()
+    for name in programs:
+        tests = harness_tests(os.path.join(directory, name))
+        arguments = []
+        if fnmatch.fnmatch(name, pattern):
+            if tests is not None and not tests:
+                sys.exit(f"error: {name} has no tests.")
+        elif tests:
+            tests = fnmatch.filter(tests, pattern)
+            if not tests:
+                continue
+            arguments = [a for t in tests for a in ("-r", t)]
+        else:
+            continue
+        plan[name] = " ".join([name, seconds] + arguments)
+        expected[name] = "\n".join(f"{name} {t}" for t in tests or ["*"])
+
+    if not plan:
+        sys.exit(f"error: no test program and no test matches {pattern}.")
+    for n, part in enumerate(share(list(plan), int(machines), times), 1):
+        for name, lines in ((f".plan.{n}", plan), (f".expected.{n}", expected)):
+            with open(os.path.join(directory, name), "w", encoding="utf-8") as f:
+                f.write("\n".join(lines[p] for p in part) + "\n")
+
+
+if __name__ == "__main__":
+    main()

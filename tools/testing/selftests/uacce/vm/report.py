@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""
+report.py EXPECTED COUNTS MACHINE: read on stdin what the guest says (see guest/check),
+print a line for each program and the whole story of each failure, and add to
+the file COUNTS one line "pass NAME", "fail NAME" or "skip NAME" per test.
+
+A program must announce its plan, keep to it, and run exactly the tests that
+EXPECTED has for it; a test that is missing, or that nobody expected, fails.
+"""
+
+import re
+import sys
+
+RESULT = re.compile(r"(not )?ok\b(?: (\d+))?(?: -)? ?(.*?)(?: +# *(\w+)\b[ :]*(.*))?$")
+
+
+class Program:
+    """What one program of the plan has said so far."""
+
+    def __init__(self, name, expected):
+        self.name = name
+        self.expected = expected
+        self.plan = None
+        self.results = []       # (verdict, test, reason, story)
+        self.story = []
+
+    def line(self, line):
+        m = re.match(r"1\.\.(\d+)", line)
+        if m:
+            self.plan = int(m.group(1))
+            return
+        m = RESULT.match(line)
+        if not m:
+            self.story.append(line)
+            return
+        bad, _, test, word, reason = m.groups()
+        verdict = "fail" if bad else "pass"
+        if (word or "").upper() == "SKIP":
+            verdict = "skip"
+        elif (word or "").upper() == "XFAIL":
+            verdict = "pass"
+        self.results.append((verdict, test, reason or "", self.story))
+        self.story = []
+
+    def finish(self, status, seconds):
+        """All complaints about the program as such, as failed results."""
+        seen = [r[1] for r in self.results]
+        wrong = []
+        if self.plan is None:
+            wrong.append("it announced no plan")
+        elif self.plan != len(seen) or not seen:
+            wrong.append(f"it announced {self.plan} tests and gave {len(seen)} results")
+        if status == "timeout":
+            wrong.append(f"it was not done after {seconds} s and was stopped")
+        elif status is None:
+            wrong.append("the virtual machine ended before it did")
+        elif status != "0" and not any(r[0] == "fail" for r in self.results):
+            # 4: the program as a whole was skipped
+            if not (status == "4" and all(r[0] == "skip" for r in self.results)):
+                wrong.append(f"it ended with status {status}")
+        if self.expected != ["*"]:
+            wrong += [f"{t} did not run" for t in self.expected if t not in seen]
+            wrong += [f"nobody expected {t}" for t in seen if t not in self.expected]
+            wrong += [f"{t} ran twice" for t in set(seen) if seen.count(t) > 1]
+        for w in wrong:
+            self.results.append(("fail", w, "", self.story))
+            self.story = []
+
+
+def show(program, seconds):
+    count = {v: sum(r[0] == v for r in program.results) for v in ("pass", "fail", "skip")}
+    text = f"{count['pass']} passed"
+    for verdict, word in (("fail", "failed"), ("skip", "skipped")):
+        if count[verdict]:
+            text += f", {count[verdict]} {word}"
+    word = "FAIL" if count["fail"] else "ok"
+    lines = [f"  {word:4} {program.name:28} {text:36}" + (f"{seconds:>4} s" if seconds else "")]
+    for verdict, test, reason, story in program.results:
+        if verdict == "skip":
+            lines.append(f"       skipped: {test}: {reason or 'no reason given'}")
+        elif verdict == "fail":
+            lines.append(f"       FAILED: {test}" + (f": {reason}" if reason else ""))
+            lines += [f"           {line}" for line in story[-40:]]
+    # in one go: there may be several of us
+    sys.stdout.write("\n".join(line.rstrip() for line in lines) + "\n")
+    sys.stdout.flush()
+
+
+def main():
+    expected = {}
+    with open(sys.argv[1], encoding="utf-8") as f:
+        for line in f:
+            name, test = line.split()
+            expected.setdefault(name, []).append(test)
+
+    finished = []
+    machine = Program(f"machine {sys.argv[3]} itself", ["*"])
+    current = None
+    done = False
+    for raw in sys.stdin.buffer:
+        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+        words = line.split()
+        if words[:2] == ["@@", "start"]:
+            current = Program(words[2], expected.get(words[2], []))
+        elif words[:2] == ["@@", "end"] and current:
+            current.finish(words[3], words[4])
+            show(current, words[4])
+            finished.append(current)
+            current = None
+        elif words[:2] == ["@@", "done"]:
+            machine.plan = int(words[2])
+            done = True
+        else:
+            (current or machine).line(line)
+
+    if current:
+        current.finish(None, "?")
+        show(current, "?")
+        finished.append(current)
+    if not done:
+        machine.results.append(("fail", "the virtual machine came to the end of its work",
+                                "", machine.story))
+        machine.plan = len(machine.results)
+    machine.finish("0", "")
+    show(machine, "")
+    ran = {p.name for p in finished}
+    for name in expected:
+        if name not in ran:
+            program = Program(name, ["*"])
+            program.results.append(("fail", "it did not run at all", "", []))
+            show(program, 0)
+            finished.append(program)
+
+    with open(sys.argv[2], "a", encoding="utf-8") as f:
+        for program in [machine] + finished:
+            for verdict, test, _, _ in program.results:
+                f.write(f"{verdict} {program.name}: {test}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# scan-log.sh FILE: print what the kernel reported as a mistake of its own, and
+# fail if there was any. What drivers say with dev_warn() or pr_err() is not.
+# "scan-log.sh --context FILE" prints the whole reports and never fails.
+
+pattern='WARNING: |BUG: |BUG [a-z_]+.*: |kernel BUG at|Oops|Kernel panic|'
+pattern=$pattern'general protection fault|invalid opcode|unable to handle|'
+pattern=$pattern'divide error|stack segment|double fault|Call Trace:|'
+pattern=$pattern'KASAN|UBSAN|KFENCE|ODEBUG|kmemleak: [1-9]|unreferenced object|'
+pattern=$pattern'kmemleak: .*(disabled|empty|[Ff]ailed|Cannot)|'
+pattern=$pattern'INFO: |possible (recursive|circular|irq|deadlock)|'
+pattern=$pattern'inconsistent lock state|suspicious RCU|bad unlock balance|'
+pattern=$pattern'(lock|locks) held when returning|still held|held lock freed|'
+pattern=$pattern'DEBUG_LOCKS_WARN|turning off the locking|'
+pattern=$pattern'sleeping function called|scheduling while atomic|'
+pattern=$pattern'list_(add|del) corruption|refcount_t: |Bad (page|rss|page state)|'
+pattern=$pattern'blocked for more than|rcu.*(stall|detected)|soft lockup|'
+pattern=$pattern'hard LOCKUP|self-detected|stack (overflow|guard)|stack-protector|'
+pattern=$pattern'usercopy: |detected buffer overflow|Objects remaining|'
+pattern=$pattern'corrupted|segfault at'
+
+# what a healthy boot says with the same words
+harmless='KernelAddressSanitizer initialized|lockdep INFO|ODEBUG: selftest passed'
+
+# --context: with the program that ran and what belongs to the report
+if [ "$1" = --context ]; then
+	exec awk -v pattern="$pattern" -v harmless="$harmless" '
+		/uacce-vm: (start|end)/ { where = $0; next }
+		$0 ~ pattern && $0 !~ harmless {
+			if (left <= 0)
+				print "---- " where
+			left = 40
+		}
+		left-- > 0' "$2"
+fi
+
+! LC_ALL=C grep -anE "$pattern" "$1" | grep -vE "$harmless"
