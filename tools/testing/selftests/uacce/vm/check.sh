@@ -25,9 +25,17 @@ seconds=$(sed -n 's/^timeout=//p' "$settings")
 	kernel_lock
 	"$VM/build.sh" debug
 	build=$(build_dir debug)
+	if modinfo -F depends "$build/drivers/crypto/hisilicon/hisi_qm.ko" |
+		grep -qw uacce
+	then
+		echo "pass the kernel's own accelerator driver is built on this uacce"
+	else
+		echo "fail the kernel's own accelerator driver is built on this uacce"
+	fi >>"$counts"
 	step "building the selftests and tools (seconds)"
 	"$VM/userland.sh" "$build" "$run/root"
-	"$VM/plan-tests.py" "$run/root/tests" "${seconds:-300}" "$JOBS" \
+	"$VM/plan-tests.py" "$run/root/tests" "${seconds:-300}" \
+		"$([ -n "${TEST:-}" ] && echo 1 || echo "$JOBS")" \
 		"$CACHE/times" "${TEST:-}"
 	"$VM/initramfs.sh" "$build" "$run/root" "$run"
 )
@@ -76,7 +84,10 @@ for ((i = 1; i <= n; i++)); do
 	machine $i &
 	machines+=($!)
 done
-wait "${machines[@]}"
+for ((i = 1; i <= n; i++)); do
+	wait "${machines[i - 1]}" ||
+		echo "fail the account of machine $i is complete" >>"$run/$i/counts"
+done
 cat "$run"/[0-9]*/counts >>"$counts"
 
 if [ -z "${TEST:-}" ]; then

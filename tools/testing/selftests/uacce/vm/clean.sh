@@ -10,9 +10,12 @@ rm -rf "$OUT"
 [ -d "$CACHE" ] || exit 0
 for dir in "$CACHE"/linux-* "$CACHE"/tree-*; do
 	[ -d "$dir" ] || continue
-	(lock "$dir/lock"; rm -rf "${dir:?}"/*)
+	(
+		lock "$dir/lock"
+		find "$dir" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
+	)
 done
-rm -rf "$CACHE"/sparse-*
+rm -rf "$CACHE"/sparse "$CACHE"/sparse.new
 if [ -n "${ALL:-}" ]; then
 	rm -rf "$CACHE"
 fi

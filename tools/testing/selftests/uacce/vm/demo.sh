@@ -21,13 +21,6 @@ fi
 run=$(mktemp -d)
 trap 'rm -rf "$run"' EXIT
 trap 'exit 1' TERM INT HUP
-(
-	kernel_lock
-	"$VM/build.sh" lean
-	build=$(build_dir lean)
-	"$VM/userland.sh" "$build" "$run/root" tools
-	"$VM/initramfs.sh" "$build" "$run/root" "$run"
-)
 
 if [ -n "${FILE:-}" ]; then
 	ln -s "$(realpath "$FILE")" "$run/input"
@@ -48,9 +41,14 @@ free=$(awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo)
 
 mkdir -p "$run/root/vm"
 printf '%s\n' "$name" >"$run/root/vm/demo.name"
-printf '%s %s\n' "$size" "$(stat -L -c %Y "$run/input")" \
-	>"$run/root/vm/demo.conf"
-"$VM/initramfs.sh" "$(build_dir lean)" "$run/root" "$run"
+printf '%s %s\n' "$size" "$(stat -L -c %Y "$run/input")" >"$run/root/vm/demo.conf"
+(
+	kernel_lock
+	"$VM/build.sh" lean
+	build=$(build_dir lean)
+	"$VM/userland.sh" "$build" "$run/root" tools
+	"$VM/initramfs.sh" "$build" "$run/root" "$run"
+)
 
 # room for what cannot be made smaller
 truncate -s $((size + size / 100 + 1048576 & ~511)) "$run/output"

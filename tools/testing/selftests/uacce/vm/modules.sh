@@ -12,6 +12,7 @@ if [ -z "${KDIR:-}" ]; then
 		KDIR=$(build_dir debug)
 	fi
 fi
+KDIR=$(realpath -m "$KDIR")
 [ -e "$KDIR/Makefile" ] ||
 	die "$KDIR is no kernel's build directory. Install the headers of your" \
 	    "kernel, name another one with KDIR=, or run 'make check' first."

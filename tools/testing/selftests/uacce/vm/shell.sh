@@ -7,6 +7,9 @@
 
 . "$(dirname "$0")/lib.sh"
 
+[ -n "${RUN:-}" ] || [ -t 0 ] ||
+	die "'make vm' needs a terminal. RUN='command' runs a command without one."
+
 kernel=${KERNEL:-lean}
 "$VM/setup.sh"
 "$VM/fetch.sh"

@@ -70,7 +70,8 @@ out=$(build_dir static)
 
 # what is ours: the files that git would see, or all where there is no git
 mapfile -t files < <(cd "$TOP" &&
-	{ git ls-files -co --exclude-standard 2>/dev/null || find . -type f; } |
+	{ git ls-files -co --exclude-standard 2>/dev/null ||
+	  find . -path ./out -prune -o -type f -print; } |
 	sed 's#^\./##' | grep -v "^$control/" | sort -u |
 	while read -r f; do [ ! -f "$f" ] || echo "$f"; done)
 

@@ -22,16 +22,22 @@ quietly()
 
 kernel_lock
 quietly make -s -C "$src" O="$build" ARCH=x86_64 headers
-mkdir -p "$build/tools" "$build/selftests" "$root/usr/bin"
-quietly make -C "$src/tools/uacce" -j"$JOBS" OUTPUT="$build/tools" \
-	KHDR_INCLUDES="$headers" USERCFLAGS=-Werror
+# make does not see that a user program depends on the installed headers
+now=$(cat "$build"/usr/include/misc/uacce/*.h | sha256sum)
+if [ "$(cat "$build/.uapi" 2>/dev/null)" != "$now" ]; then
+	rm -rf "$build/uacce-tools" "$build/uacce-tests"
+	echo "$now" >"$build/.uapi"
+fi
+mkdir -p "$build/uacce-tools" "$build/uacce-tests" "$root/usr/bin"
+quietly make -C "$src/tools/uacce" -j"$JOBS" OUTPUT="$build/uacce-tools" \
+	KHDR_INCLUDES="$headers"
 for t in uacce-gzip lsuacce; do
-	cp "$build/tools/$t" "$root/usr/bin/$t"
+	cp "$build/uacce-tools/$t" "$root/usr/bin/$t"
 done
 [ "${3:-}" != tools ] || exit 0
-# a library's header or source may have changed behind a program's back
 quietly make -C "$src/tools/testing/selftests/uacce" -j"$JOBS" \
-	OUTPUT="$build/selftests" KHDR_INCLUDES="$headers" USERCFLAGS=-Werror \
+	OUTPUT="$build/uacce-tests" KHDR_INCLUDES="$headers" \
 	INSTALL_PATH="$root/tests" install
-make -s -C "$src/tools/testing/selftests/uacce" OUTPUT="$build/selftests" \
+grep 'warning:' "$log" >&2 || true
+make -s -C "$src/tools/testing/selftests/uacce" OUTPUT="$build/uacce-tests" \
 	COLLECTION=uacce emit_tests | sed 's/.*://' >"$root/tests/.programs"
