@@ -107,7 +107,7 @@ awk -v name="$name" -v size="$size" '
 		line("pieces of work", group(v["descriptors"]),
 		     v["kicks"] " of them had to wake the accelerator")
 		line("I/O page faults", group(v["page_faults"]),
-		     "served by the IOMMU: nothing was copied or pinned")
+		     "pages brought in by the IOMMU, none pinned before")
 		print "  gzip -t accepts it, and expanded it equals the input byte for byte."
 	}' "$run/results"
 if [ -n "${FILE:-}" ]; then
