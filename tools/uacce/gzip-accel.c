@@ -317,8 +317,15 @@ void gz_accel_abort(struct gz_accel *a)
 		ret = vaccel_queue_stop(&a->queue[i]);
 		if (!ret)
 			ret = vaccel_queue_start(&a->queue[i]);
-		if (ret)
-			a->failed = true;
+		if (!ret)
+			continue;
+		/*
+		 * A dead queue cannot be stopped, and the engine may not have
+		 * heard of its death yet. But close() waits for it, so that the
+		 * buffers are ours again.
+		 */
+		a->failed = true;
+		vaccel_queue_close(&a->queue[i]);
 	}
 }
 

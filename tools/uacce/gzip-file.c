@@ -110,8 +110,11 @@ static bool may_write(const char *name, const struct gz_input *in,
 	}
 	if (*replace)
 		return true;
-	/* nothing is lost by writing to a pipe or a device */
-	if (!stat(name, &st) && !S_ISREG(st.st_mode))
+	/*
+	 * Nothing is lost by writing to a pipe or a device. But only who names
+	 * it means it: in place, the input is removed afterwards.
+	 */
+	if (opt.output && !stat(name, &st) && !S_ISREG(st.st_mode))
 		return true;
 	if (ask(name)) {
 		*replace = true;
@@ -212,6 +215,20 @@ static bool replaceable(const struct gz_input *in)
 	return true;
 }
 
+/* Somebody may have put another file there meanwhile, which nobody compressed */
+static void remove_input(const struct gz_input *in)
+{
+	struct stat now;
+
+	if (lstat(in->name, &now))
+		gz_warn(in->name, "cannot be removed: %s", strerror(errno));
+	else if (!S_ISLNK(now.st_mode) && (now.st_dev != in->st.st_dev ||
+					   now.st_ino != in->st.st_ino))
+		gz_warn(in->name, "was replaced meanwhile -- not removed");
+	else if (unlink(in->name))
+		gz_warn(in->name, "cannot be removed: %s", strerror(errno));
+}
+
 static void one_input(struct gz_input *in)
 {
 	char result[PATH_MAX];
@@ -238,9 +255,7 @@ static void one_input(struct gz_input *in)
 	} else if (!in_place) {
 		to_fd(a, in, STDOUT_FILENO);
 	} else if (!to_file(a, in, result, &in->st) && !opt.keep) {
-		if (unlink(in->name))
-			gz_warn(in->name, "cannot be removed: %s",
-				strerror(errno));
+		remove_input(in);
 	}
 }
 

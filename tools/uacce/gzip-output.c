@@ -21,7 +21,7 @@
 #define TEMP_NAME	".uacce-gzip.XXXXXX"
 
 static const int fatal_signals[] = {
-	SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGXCPU, SIGXFSZ,
+	SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGXCPU, SIGXFSZ,
 };
 
 /* Path of the temporary file, empty if there is none */
@@ -112,7 +112,7 @@ int gz_output_to_file(struct gz_output *out, const char *name, bool replace)
 	out->name = name;
 	out->replace = replace;
 
-	if (!stat(name, &st) && !S_ISREG(st.st_mode)) {
+	if (opt.output && !stat(name, &st) && !S_ISREG(st.st_mode)) {
 		out->fd = open(name, O_WRONLY | O_CLOEXEC);
 	} else {
 		out->fd = open_temp(name);
@@ -184,7 +184,7 @@ static int rename_temp(const struct gz_output *out)
 	/* not every file system knows the flag */
 	if (errno != EINVAL)
 		return -1;
-	if (!access(out->name, F_OK)) {
+	if (!faccessat(AT_FDCWD, out->name, F_OK, AT_SYMLINK_NOFOLLOW)) {
 		errno = EEXIST;
 		return -1;
 	}
@@ -203,8 +203,11 @@ int gz_output_commit(struct gz_output *out, const struct stat *like)
 	else if (out->temp)
 		default_mode(out);
 
+	/* before the input goes the output must be there to stay */
+	ret = out->temp && !opt.keep ? fsync(out->fd) : 0;
 	/* some file systems tell only here that the disk is full */
-	ret = close(out->fd);
+	if (close(out->fd))
+		ret = -1;
 	out->fd = -1;
 	if (!ret && out->temp) {
 		block_signals(&old);

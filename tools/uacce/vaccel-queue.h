@@ -117,8 +117,10 @@ int vaccel_reap(struct vaccel_queue *q, struct vaccel_cqe *cqe);
 /*
  * Take the oldest completion, and sleep in poll(2) until there is one: 1, or 0
  * after @timeout_ms (negative: never). -EIO: the device stopped the queue, see
- * vaccel_queue_error(); -ENXIO: the queue is dead. Completions that came before
- * such an error are returned first. Signals do not end the sleep.
+ * vaccel_queue_error(); completions that came before that are returned first.
+ * -ENXIO: the queue is dead, and what was not taken yet is lost. The buffers are
+ * the caller's again only after vaccel_queue_close(). Signals do not end the
+ * sleep.
  */
 int vaccel_wait(struct vaccel_queue *q, struct vaccel_cqe *cqe, int timeout_ms);
 

@@ -27,7 +27,9 @@ static struct sim_device *sim_device_alloc(struct sim_instance *inst)
 	dev->inst = inst;
 	/*
 	 * An engine can sit in its work item for as long as a page fault takes, or a
-	 * test likes. So there have to be as many at a time as there are queues.
+	 * test likes. So there have to be as many at a time as there are queues
+	 * (the limit is shared out to the nodes of a NUMA machine, so with many
+	 * nodes there may be fewer).
 	 */
 	dev->wq = alloc_workqueue("%s/%s", WQ_UNBOUND, WQ_MAX_ACTIVE, SIM_NAME,
 				  inst->name);

@@ -28,7 +28,7 @@ struct sim_access {
 	bool write;
 };
 
-/* Return: 0 if the page was granted, -EFAULT if not, -ECANCELED on abort */
+/* Return: 0 if the page was granted, -EFAULT if not, -ENOMEM, -ECANCELED */
 static int sim_dma_fault(struct sim_access *a)
 {
 	struct sim_queue *q = a->job->q;
@@ -60,6 +60,9 @@ static int sim_dma_fault(struct sim_access *a)
 		return 0;
 
 	sim_stat_inc(&inst->stats, SIM_STAT_PAGE_FAULTS_FAILED);
+	/* Not even asked, for lack of memory or as too many are unanswered */
+	if (ret == -ENOMEM || ret == -EBUSY)
+		return -ENOMEM;
 	return -EFAULT;
 }
 
@@ -161,6 +164,8 @@ static int sim_dma(struct sim_access *a)
 					   VACCEL_ST_FAULT_WRITE :
 					   VACCEL_ST_FAULT_READ);
 		}
+		if (ret == -ENOMEM)
+			return sim_job_end(job, VACCEL_ST_INTERNAL);
 		if (ret)
 			return ret;
 

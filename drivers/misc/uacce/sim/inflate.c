@@ -173,7 +173,8 @@ static int sim_inflate_fetch(struct sim_job *job, struct sim_inflate_in *in)
 	len = min(job->src_len - in->read, PAGE_SIZE - offset_in_page(addr));
 	len = min(len, SIM_BOUNCE_SIZE);
 	ret = sim_dma_read(job, in->read, job->q->bounce, len);
-	if (ret == SIM_JOB_DONE && sim_inflate_full(job))
+	if (ret == SIM_JOB_DONE && job->status == VACCEL_ST_FAULT_READ &&
+	    sim_inflate_full(job))
 		return sim_job_end(job, VACCEL_ST_MORE);
 	if (ret)
 		return ret;

@@ -13,6 +13,12 @@
 
 #include "iommu_internal.h"
 
+/*
+ * A page request queue has an end. A user whose faults are not answered, as the
+ * page is a file's whose server hangs, could else make more and more of them.
+ */
+#define SIM_IOMMU_MAX_FAULTS	4096
+
 struct sim_iommu_fault {
 	struct list_head node;
 	u32 pasid;
@@ -162,10 +168,13 @@ static int sim_iommu_add_fault(struct sim_iommu_master *master, u32 pasid,
 	fault->grpid = grpid;
 
 	spin_lock(&master->fault_lock);
-	if (sim_iommu_find_fault(master, pasid, grpid))
+	if (master->nr_faults == SIM_IOMMU_MAX_FAULTS ||
+	    sim_iommu_find_fault(master, pasid, grpid)) {
 		ret = -EBUSY;
-	else
+	} else {
 		list_add(&fault->node, &master->faults);
+		master->nr_faults++;
+	}
 	spin_unlock(&master->fault_lock);
 
 	if (ret)
@@ -181,8 +190,10 @@ static bool sim_iommu_take_fault(struct sim_iommu_master *master, u32 pasid,
 
 	spin_lock(&master->fault_lock);
 	fault = sim_iommu_find_fault(master, pasid, grpid);
-	if (fault)
+	if (fault) {
 		list_del(&fault->node);
+		master->nr_faults--;
+	}
 	spin_unlock(&master->fault_lock);
 
 	kfree(fault);
@@ -201,7 +212,7 @@ static bool sim_iommu_take_fault(struct sim_iommu_master *master, u32 pasid,
  * Context: May sleep, but not for the answer.
  * Return: 0 if the answer comes, or has come, through @response; or an error, and
  * there will be no answer: -ESRCH and -EOWNERDEAD as sim_iommu_read(), -EBUSY if
- * @grpid is in use, -ENOMEM.
+ * @grpid is in use or too many faults are not answered, -ENOMEM.
  */
 int sim_iommu_fault(struct sim_iommu_master *master, u32 pasid, u64 addr,
 		    bool write, u32 grpid)

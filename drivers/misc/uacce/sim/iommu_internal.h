@@ -44,8 +44,9 @@
  * @pasids: PASID table: struct sim_iommu_sva. Changed under the group's mutex,
  *	    read under sim_iommu_srcu.
  * @faults_on: the device is on the queue of page faults. Group's mutex.
- * @fault_lock: protects @faults
+ * @fault_lock: protects @faults and @nr_faults
  * @faults: struct sim_iommu_fault, reported and not yet answered
+ * @nr_faults: how many
  */
 struct sim_iommu_master {
 	struct list_head node;
@@ -55,8 +56,9 @@ struct sim_iommu_master {
 	void *priv;
 	struct xarray pasids;
 	bool faults_on;
-	spinlock_t fault_lock;	/* faults */
+	spinlock_t fault_lock;	/* faults, nr_faults */
 	struct list_head faults;
+	unsigned int nr_faults;
 };
 
 /**

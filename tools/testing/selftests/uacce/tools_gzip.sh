@@ -203,6 +203,13 @@ an_existing_file_is_not_overwritten()
 	accel -f f && only f.gz && gunzip -t f.gz
 }
 
+a_link_to_a_device_does_not_swallow_the_file()
+{
+	text 1000 >f && cp f copy && ln -s /dev/null f.gz
+	status 2 accel f 2>msg </dev/null && cmp f copy && rm msg || return
+	accel -f f && only copy f.gz && gunzip -c f.gz | cmp - copy
+}
+
 help_and_usage_errors()
 {
 	accel --help >help && grep -q -e --queues help || return
@@ -287,7 +294,7 @@ a_signal_half_way_leaves_nothing()
 command -v "$gz" >/dev/null || skip_all "uacce-gzip is not installed"
 begin
 make_instance ksft_gzip queues=8 || skip_all "no simulated accelerator with SVA"
-plan 27
+plan 28
 
 # three chunks of the tool
 text 450000 >"$work/text"
@@ -311,6 +318,7 @@ run	an_empty_file_becomes_a_valid_stream \
 	garbage_after_the_stream_is_a_warning \
 	suffixes_are_as_with_gzip \
 	an_existing_file_is_not_overwritten \
+	a_link_to_a_device_does_not_swallow_the_file \
 	help_and_usage_errors \
 	verbose_tells_the_ratio \
 	a_missing_device_is_named \
