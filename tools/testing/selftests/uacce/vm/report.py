@@ -10,6 +10,7 @@ EXPECTED has for it; a test that is missing, or that nobody expected, fails.
 """
 
 import re
+import signal
 import sys
 
 RESULT = re.compile(r"(not )?ok\b(?: (\d+))?(?: -)? ?(.*?)(?: +# *(\w+)\b[ :]*(.*))?$")
@@ -88,6 +89,7 @@ def show(program, seconds):
 
 
 def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)    # no traceback for Ctrl-C
     expected = {}
     with open(sys.argv[1], encoding="utf-8") as f:
         for line in f:
