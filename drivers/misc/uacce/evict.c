@@ -7,7 +7,6 @@
  * waits for one queue while there is another to look after: what cannot be done
  * at once is tried again, over and over.
  */
-#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
