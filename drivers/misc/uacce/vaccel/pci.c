@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vaccel on PCI Express: probe and remove, resets, power, interrupts.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/interrupt.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+
+#include "vaccel.h"
+
+#define VACCEL_NAME		"uacce_vaccel"
+
+/* Most vectors for queues: x86 has about 200 for each CPU and all its devices. */
+#define VACCEL_QUEUE_VECTORS	128
+
+/*
+ * Each vaccel of version 1 has all of these. User libraries look a name up with
+ * strstr(), and at the first hit only: no name may be part of an earlier one.
+ */
+static const char vaccel_algs[] =
+	"nop\ncopy\nfill\ncrc32\ndeflate\nzlib\ngzip";
+
+/*
+ * There are completions, or the queue is in ERROR; if the vector is shared, perhaps
+ * of another queue. Who wakes up looks.
+ */
+static irqreturn_t vaccel_queue_irq(int irq, void *data)
+{
+	struct vaccel_queue *q = data;
+	/* Put waits for us, so it stays until we return. */
+	struct uacce_queue *uq = READ_ONCE(q->uq);
+
+	if (!uq)
+		return IRQ_NONE;
+
+	wake_up_interruptible(&uq->wait);
+	return IRQ_HANDLED;
+}
+
+/*
+ * The device failed. It has put its queues in ERROR itself, and told their users.
+ * To reset it is left to the administrator: the failure may be worth a look
+ * before, and a device that fails and is reset again and again goes unnoticed.
+ */
+static irqreturn_t vaccel_device_irq(int irq, void *data)
+{
+	struct vaccel *vaccel = data;
+	u32 status = readl(vaccel->ctrl + VACCEL_PCI_STATUS);
+
+	if (PCI_POSSIBLE_ERROR(status) || !(status & VACCEL_PCI_STATUS_FATAL))
+		return IRQ_NONE;
+
+	if (!READ_ONCE(vaccel->fatal))
+		dev_err(&vaccel->pdev->dev,
+			"the device failed; it can be used again after a reset\n");
+	WRITE_ONCE(vaccel->fatal, true);
+	return IRQ_HANDLED;
+}
+
+/*
+ * Keep the device from memory, and us from the device. Can be called at any time
+ * from anywhere; what was started is in ERROR afterwards.
+ */
+void vaccel_cut_off(struct vaccel *vaccel)
+{
+	unsigned int i;
+
+	pci_clear_master(vaccel->pdev);
+	WRITE_ONCE(vaccel->state, VACCEL_OFFLINE);
+	/* This takes the lock of each queue: then no op is at the registers. */
+	for (i = 0; i < vaccel->nr_queues; i++)
+		vaccel_queue_fail(&vaccel->queues[i]);
+}
+
+static bool vaccel_quiesce(struct vaccel *vaccel)
+{
+	unsigned int i;
+
+	WRITE_ONCE(vaccel->state, VACCEL_QUIESCING);
+	writel(0, vaccel->ctrl + VACCEL_PCI_CTRL);
+	for (i = 0; i < vaccel->nr_queues; i++) {
+		if (!vaccel_queue_wait_idle(&vaccel->queues[i], VACCEL_RESET_US))
+			return false;
+	}
+
+	return true;
+}
+
+/*
+ * The device is about to be reset, to lose power, or to go. Users keep their queues
+ * and mappings. A device that does not become quiet is cut off all the same.
+ */
+static void vaccel_offline(struct pci_dev *pdev)
+{
+	struct vaccel *vaccel = pci_get_drvdata(pdev);
+
+	if (READ_ONCE(vaccel->state) == VACCEL_OFFLINE)
+		return;
+
+	vaccel_quiesce(vaccel);
+	vaccel_cut_off(vaccel);
+}
+
+static int vaccel_online(struct pci_dev *pdev)
+{
+	struct vaccel *vaccel = pci_get_drvdata(pdev);
+
+	/*
+	 * If it did not survive the reset, the ID is all ones. And it may be at work
+	 * still for a kernel that crashed: no bus mastering before it is quiet.
+	 */
+	if (lo_hi_readq(vaccel->ctrl + VACCEL_PCI_ID) != VACCEL_ID ||
+	    readl(vaccel->ctrl + VACCEL_PCI_STATUS) & VACCEL_PCI_STATUS_FATAL ||
+	    !vaccel_quiesce(vaccel)) {
+		dev_err(&pdev->dev, "this is not a vaccel of version 1 that works\n");
+		WRITE_ONCE(vaccel->fatal, true);
+		vaccel_cut_off(vaccel);
+		return -ENODEV;
+	}
+
+	WRITE_ONCE(vaccel->fatal, false);
+	pci_set_master(pdev);
+	writel(VACCEL_PCI_CTRL_ENABLE, vaccel->ctrl + VACCEL_PCI_CTRL);
+	WRITE_ONCE(vaccel->state, VACCEL_ONLINE);
+	return 0;
+}
+
+/*
+ * Now and not when a queue is opened: that is quicker then, and does not fail for
+ * want of a vector. Handlers can share one, so their number does not matter.
+ */
+static int vaccel_init_irqs(struct vaccel *vaccel)
+{
+	struct pci_dev *pdev = vaccel->pdev;
+	int nr_vectors, ret;
+	unsigned int i;
+
+	nr_vectors = pci_alloc_irq_vectors(pdev, 1,
+					   1 + min(vaccel->nr_queues,
+						   VACCEL_QUEUE_VECTORS),
+					   PCI_IRQ_MSIX);
+	if (nr_vectors < 0)
+		return nr_vectors;
+
+	ret = devm_request_irq(&pdev->dev,
+			       pci_irq_vector(pdev, VACCEL_PCI_VECTOR_DEVICE),
+			       vaccel_device_irq, IRQF_SHARED, VACCEL_NAME, vaccel);
+	for (i = 0; !ret && i < vaccel->nr_queues; i++) {
+		struct vaccel_queue *q = &vaccel->queues[i];
+
+		q->vector = nr_vectors == 1 ? VACCEL_PCI_VECTOR_DEVICE :
+					      1 + i % (nr_vectors - 1);
+		ret = devm_request_irq(&pdev->dev, pci_irq_vector(pdev, q->vector),
+				       vaccel_queue_irq, IRQF_SHARED, VACCEL_NAME,
+				       q);
+	}
+
+	return ret;
+}
+
+static struct vaccel *vaccel_alloc(struct pci_dev *pdev, void __iomem *ctrl)
+{
+	struct vaccel *vaccel;
+	unsigned int i, n;
+
+	n = readl(ctrl + VACCEL_PCI_QUEUES);
+	if (!n || n > VACCEL_PCI_MAX_QUEUES ||
+	    pci_resource_len(pdev, VACCEL_PCI_BAR_DOORBELL) <
+	    n * VACCEL_PCI_DB_STRIDE) {
+		dev_err(&pdev->dev, "it cannot have %u queues\n", n);
+		return ERR_PTR(-ENODEV);
+	}
+
+	vaccel = devm_kzalloc(&pdev->dev, struct_size(vaccel, queues, n),
+			      GFP_KERNEL);
+	if (!vaccel)
+		return ERR_PTR(-ENOMEM);
+
+	vaccel->pdev = pdev;
+	vaccel->ctrl = ctrl;
+	vaccel->opcodes = lo_hi_readq(ctrl + VACCEL_PCI_OPCODES);
+	ida_init(&vaccel->ids);
+	vaccel->nr_queues = n;
+	for (i = 0; i < n; i++) {
+		vaccel->queues[i].vaccel = vaccel;
+		vaccel->queues[i].regs = ctrl + VACCEL_PCI_QUEUE(i);
+		vaccel->queues[i].id = i;
+		spin_lock_init(&vaccel->queues[i].lock);
+	}
+
+	return vaccel;
+}
+
+static int vaccel_register(struct vaccel *vaccel)
+{
+	struct uacce_interface interface = {
+		.name = VACCEL_NAME,
+		.flags = UACCE_DEV_SVA,
+		.ops = &vaccel_ops,
+	};
+	struct uacce_device *uacce;
+	int ret;
+
+	/* Clears the flag where there is no SVA; the device can do without. */
+	uacce = uacce_alloc(&vaccel->pdev->dev, &interface);
+	if (IS_ERR(uacce))
+		return PTR_ERR(uacce);
+
+	vaccel->uacce = uacce;
+	uacce->priv = vaccel;
+	uacce->algs = vaccel_algs;
+	uacce->api_ver = VACCEL_API_VER;
+	uacce->qf_pg_num[UACCE_QFRT_MMIO] = PFN_UP(VACCEL_MMIO_SIZE);
+	uacce->qf_pg_num[UACCE_QFRT_DUS] = PFN_UP(VACCEL_DUS_SIZE);
+
+	/* Users can be there before this returns. */
+	ret = uacce_register(uacce);
+	if (ret)
+		uacce_remove(uacce);
+
+	return ret;
+}
+
+static int vaccel_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct vaccel *vaccel;
+	void __iomem *ctrl;
+	int ret;
+
+	/* A page must not show the doorbells of two queues. */
+	if (PAGE_SIZE > VACCEL_PCI_DB_STRIDE)
+		return -ENODEV;
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (ret)
+		return ret;
+	ctrl = pcim_iomap_region(pdev, VACCEL_PCI_BAR_CTRL, VACCEL_NAME);
+	if (IS_ERR(ctrl))
+		return PTR_ERR(ctrl);
+	ret = pcim_request_region(pdev, VACCEL_PCI_BAR_DOORBELL, VACCEL_NAME);
+	if (ret)
+		return ret;
+
+	vaccel = vaccel_alloc(pdev, ctrl);
+	if (IS_ERR(vaccel))
+		return PTR_ERR(vaccel);
+	pci_set_drvdata(pdev, vaccel);
+
+	ret = vaccel_init_irqs(vaccel);
+	if (ret)
+		return ret;
+	ret = vaccel_online(pdev);
+	if (ret)
+		return ret;
+	pci_save_state(pdev);	/* what vaccel_slot_reset() restores */
+
+	ret = vaccel_register(vaccel);
+	if (ret)
+		vaccel_offline(pdev);
+
+	return ret;
+}
+
+static void vaccel_remove(struct pci_dev *pdev)
+{
+	struct vaccel *vaccel = pci_get_drvdata(pdev);
+
+	/* First, as it calls ops. Afterwards nobody does. */
+	uacce_remove(vaccel->uacce);
+	vaccel_offline(pdev);
+}
+
+/* This comes after a reset that failed as well. */
+static void vaccel_reset_done(struct pci_dev *pdev)
+{
+	vaccel_online(pdev);
+}
+
+static pci_ers_result_t vaccel_error_detected(struct pci_dev *pdev,
+					      pci_channel_state_t state)
+{
+	vaccel_offline(pdev);
+
+	/* Nobody knows what was lost: begin anew even where it is not fatal. */
+	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
+						      PCI_ERS_RESULT_NEED_RESET;
+}
+
+static pci_ers_result_t vaccel_slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+
+	return vaccel_online(pdev) ? PCI_ERS_RESULT_DISCONNECT :
+				     PCI_ERS_RESULT_RECOVERED;
+}
+
+static const struct pci_error_handlers vaccel_err_handler = {
+	.error_detected = vaccel_error_detected,
+	.slot_reset = vaccel_slot_reset,
+	.reset_prepare = vaccel_offline,
+	.reset_done = vaccel_reset_done,
+};
+
+static int vaccel_suspend(struct device *dev)
+{
+	vaccel_offline(to_pci_dev(dev));
+	return 0;
+}
+
+static int vaccel_resume(struct device *dev)
+{
+	return vaccel_online(to_pci_dev(dev));
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(vaccel_pm_ops, vaccel_suspend, vaccel_resume);
+
+static const struct pci_device_id vaccel_ids[] = {
+	{ PCI_DEVICE(VACCEL_PCI_VENDOR, VACCEL_PCI_DEVICE) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, vaccel_ids);
+
+static struct pci_driver vaccel_driver = {
+	.name = VACCEL_NAME,
+	.id_table = vaccel_ids,
+	.probe = vaccel_probe,
+	.remove = vaccel_remove,
+	.shutdown = vaccel_offline,	/* the next kernel's memory is not ours */
+	.err_handler = &vaccel_err_handler,
+	.driver.pm = pm_sleep_ptr(&vaccel_pm_ops),
+};
+module_pci_driver(vaccel_driver);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("vaccel accelerator on PCI Express");
