@@ -23,7 +23,9 @@
 #define UACCE_MAX_NAME_SIZE	64
 #define UACCE_MAX_ERR_THRESHOLD	65535
 
+struct dentry;
 struct mm_struct;
+struct pid;
 struct uacce_device;
 struct uacce_mm;
 struct uacce_queue;
@@ -156,6 +158,7 @@ struct uacce_queue {
 	u32 pasid;
 	/* private: see drivers/misc/uacce/uacce_private.h for the locks */
 	u32 id;
+	struct pid *owner;
 	struct kref ref;
 	struct uacce_mm *bond;
 	struct list_head node;
@@ -209,6 +212,7 @@ struct uacce_device {
 	wait_queue_head_t idle;
 	atomic_t puts_pending;
 	atomic_t next_id;
+	struct dentry *debugfs;
 };
 
 #if IS_ENABLED(CONFIG_UACCE)

@@ -7,6 +7,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "trace.h"
 #include "uacce_private.h"
 
 /* How often a bind that found no PASID is tried again */
@@ -242,6 +243,7 @@ static int uacce_bond_bind_locked(struct uacce_mm *bond)
 	bond->pasid = pasid;
 	bond->handle = handle;
 	mutex_unlock(&bond->lock);
+	trace_uacce_bind(bond, pasid);
 
 	return 0;
 
@@ -351,6 +353,7 @@ void uacce_bond_teardown(struct uacce_mm *bond)
 
 	if (handle) {
 		iommu_sva_unbind_device(handle);
+		trace_uacce_unbind(bond, bond->pasid);
 		uacce_notifier_put(bond);
 	}
 	mmdrop(bond->mm);

@@ -106,12 +106,6 @@ static __poll_t uacce_fops_poll(struct file *filp, poll_table *wait)
 	return 0;
 }
 
-static const char * const uacce_state_names[] = {
-	[UACCE_Q_ZOMBIE] = "zombie",
-	[UACCE_Q_INIT] = "init",
-	[UACCE_Q_STARTED] = "started",
-};
-
 static void uacce_fops_show_fdinfo(struct seq_file *m, struct file *filp)
 {
 	struct uacce_queue *q = filp->private_data;
@@ -119,8 +113,7 @@ static void uacce_fops_show_fdinfo(struct seq_file *m, struct file *filp)
 	/* Without the lock, as a queue that hangs in an op is worth seeing. */
 	seq_printf(m, "uacce-device:\t%s\n", dev_name(&q->uacce->dev));
 	seq_printf(m, "uacce-queue:\t%u\n", q->id);
-	seq_printf(m, "uacce-state:\t%s\n",
-		   uacce_state_names[READ_ONCE(q->state)]);
+	seq_printf(m, "uacce-state:\t%s\n", uacce_queue_state_name(q));
 	if (q->bond->mm)
 		seq_printf(m, "uacce-pasid:\t%u\n", q->pasid);
 }

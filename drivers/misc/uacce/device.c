@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "trace.h"
 #include "uacce_private.h"
 
 #define UACCE_MINORS	(MINORMASK + 1)
@@ -139,6 +140,9 @@ int uacce_register(struct uacce_device *uacce)
 	if (ret)
 		goto err_free_id;
 
+	uacce_debugfs_add(uacce);
+	trace_uacce_register(uacce);
+
 	return 0;
 
 err_free_id:
@@ -168,6 +172,7 @@ void uacce_remove(struct uacce_device *uacce)
 	if (!uacce)
 		return;
 
+	trace_uacce_remove(uacce);
 	registered = device_is_registered(&uacce->dev);
 
 	scoped_guard(mutex, &uacce->mm_lock)
@@ -179,6 +184,9 @@ void uacce_remove(struct uacce_device *uacce)
 
 	/* Even if not registered: an open() may have come before it failed. */
 	uacce_evict_all(uacce);
+	/* Only now, so that one could see there what it was waiting for */
+	uacce_debugfs_remove(uacce);
+	trace_uacce_remove_done(uacce);
 
 	if (registered)
 		ida_free(&uacce_ida, uacce->dev_id);
@@ -195,14 +203,18 @@ int uacce_device_module_init(void)
 		return ret;
 
 	ret = alloc_chrdev_region(&uacce_devt, 0, UACCE_MINORS, UACCE_NAME);
-	if (ret)
+	if (ret) {
 		class_unregister(&uacce_class);
+		return ret;
+	}
+	uacce_debugfs_init();
 
-	return ret;
+	return 0;
 }
 
 void uacce_device_module_exit(void)
 {
+	uacce_debugfs_exit();
 	unregister_chrdev_region(uacce_devt, UACCE_MINORS);
 	class_unregister(&uacce_class);
 	ida_destroy(&uacce_ida);

@@ -13,6 +13,7 @@
 #include <linux/rcupdate.h>
 #include <linux/wait.h>
 
+#include "trace.h"
 #include "uacce_private.h"
 
 /* Stopping the queues of one mm delays every other mm that exits. */
@@ -47,6 +48,7 @@ static void uacce_mm_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	struct uacce_queue *q = NULL;
 	s64 ms;
 
+	trace_uacce_mm_exit(bond, bond->pasid);
 	uacce_bond_kill(bond);
 
 	/* One that is busy, say with a close(), does not delay the others. */
@@ -63,6 +65,8 @@ static void uacce_mm_release(struct mmu_notifier *mn, struct mm_struct *mm)
 		uacce_slowest_note(&slowest, q, since);
 		uacce_queue_schedule_put(q);
 	}
+
+	trace_uacce_mm_exit_done(bond, bond->pasid);
 
 	ms = ktime_ms_delta(ktime_get(), start);
 	if (ms > UACCE_SLOW_EXIT_MS)

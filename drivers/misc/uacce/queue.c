@@ -2,9 +2,12 @@
 /*
  * Queues: state machine, and the ops that are called one at a time.
  */
+#include <linux/minmax.h>
+#include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "trace.h"
 #include "uacce_private.h"
 
 /* How long an open() waits for queues that are on their way back */
@@ -27,7 +30,21 @@ static void uacce_op_end(struct uacce_queue *q)
 	WRITE_ONCE(q->op, NULL);
 }
 
-/* fdinfo looks at the state without the lock */
+static const char * const uacce_state_names[] = {
+	[UACCE_Q_ZOMBIE] = "zombie",
+	[UACCE_Q_INIT] = "init",
+	[UACCE_Q_STARTED] = "started",
+};
+
+/*
+ * For people: without the lock, as a queue that hangs in an op is the one worth
+ * seeing.
+ */
+const char *uacce_queue_state_name(const struct uacce_queue *q)
+{
+	return uacce_state_names[READ_ONCE(q->state)];
+}
+
 static void uacce_queue_set_state(struct uacce_queue *q,
 				  enum uacce_q_state state)
 {
@@ -39,18 +56,20 @@ static void uacce_queue_set_state(struct uacce_queue *q,
 static int uacce_op_get(struct uacce_queue *q)
 {
 	const struct uacce_ops *ops = q->uacce->ops;
-	int ret;
+	int ret = 0;
 
 	lockdep_assert_held(&q->lock);
 
-	if (!ops->get_queue)
-		return 0;
+	if (ops->get_queue) {
+		uacce_op_begin(q, "get_queue");
+		ret = ops->get_queue(q->uacce, q->pasid, q);
+		uacce_op_end(q);
+		/* Drivers were never told that positive numbers mean anything. */
+		ret = min(ret, 0);
+	}
+	trace_uacce_get_queue(q, ret);
 
-	uacce_op_begin(q, "get_queue");
-	ret = ops->get_queue(q->uacce, q->pasid, q);
-	uacce_op_end(q);
-
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 static int uacce_op_start(struct uacce_queue *q)
@@ -67,12 +86,13 @@ static int uacce_op_start(struct uacce_queue *q)
 		uacce_op_begin(q, "start_queue");
 		ret = ops->start_queue(q);
 		uacce_op_end(q);
-		if (ret < 0)
-			return ret;
+		ret = min(ret, 0);
 	}
-	uacce_queue_set_state(q, UACCE_Q_STARTED);
+	trace_uacce_start_queue(q, ret);
+	if (!ret)
+		uacce_queue_set_state(q, UACCE_Q_STARTED);
 
-	return 0;
+	return ret;
 }
 
 static void uacce_op_stop(struct uacce_queue *q)
@@ -89,6 +109,7 @@ static void uacce_op_stop(struct uacce_queue *q)
 		ops->stop_queue(q);
 		uacce_op_end(q);
 	}
+	trace_uacce_stop_queue(q, 0);
 	uacce_queue_set_state(q, UACCE_Q_INIT);
 }
 
@@ -218,11 +239,14 @@ static void uacce_queue_put_hw_locked(struct uacce_queue *q)
 		q->has_hw = false;
 	}
 
-	if (has_hw && q->uacce->ops->put_queue) {
+	if (!has_hw)
+		return;
+	if (q->uacce->ops->put_queue) {
 		uacce_op_begin(q, "put_queue");
 		q->uacce->ops->put_queue(q);
 		uacce_op_end(q);
 	}
+	trace_uacce_put_queue(q, 0);
 }
 
 /**
@@ -349,6 +373,7 @@ struct uacce_queue *uacce_queue_alloc(struct uacce_device *uacce)
 	q->uacce = uacce;
 	q->state = UACCE_Q_ZOMBIE;
 	q->id = atomic_inc_return(&uacce->next_id);
+	q->owner = get_pid(task_tgid(current));
 
 	return q;
 }
@@ -360,6 +385,7 @@ static void uacce_queue_release(struct kref *ref)
 	mutex_destroy(&q->map_lock);
 	mutex_destroy(&q->lock);
 	mutex_destroy(&q->put_lock);
+	put_pid(q->owner);
 	if (q->bond)
 		uacce_bond_del_queue(q->bond, q);
 	kfree(q);

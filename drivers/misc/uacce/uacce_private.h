@@ -139,6 +139,7 @@ bool uacce_queue_try_put_hw(struct uacce_queue *q);
 void uacce_queue_put_hw(struct uacce_queue *q);
 long uacce_queue_ioctl(struct uacce_queue *q, unsigned int cmd,
 		       unsigned long arg);
+const char *uacce_queue_state_name(const struct uacce_queue *q);
 void uacce_queue_mark_dead(struct uacce_queue *q);
 bool uacce_queue_try_stop(struct uacce_queue *q);
 void uacce_queue_stop_for_good(struct uacce_queue *q);
@@ -174,6 +175,12 @@ extern const struct file_operations uacce_fops;
 
 /* sysfs.c */
 extern const struct attribute_group *uacce_dev_groups[];
+
+/* debugfs.c */
+void uacce_debugfs_add(struct uacce_device *uacce);
+void uacce_debugfs_remove(struct uacce_device *uacce);
+void uacce_debugfs_init(void);
+void uacce_debugfs_exit(void);
 
 /* device.c */
 int uacce_device_module_init(void);
