@@ -93,6 +93,7 @@ static struct uacce_mm *uacce_bond_alloc(struct uacce_device *uacce,
 	mutex_init(&bond->bind_lock);
 	mutex_init(&bond->lock);
 	INIT_LIST_HEAD(&bond->queues);
+	init_completion(&bond->released);
 	INIT_WORK(&bond->exit_work, uacce_bond_exit_work);
 	INIT_WORK(&bond->free_work, uacce_bond_free_work);
 	bond->uacce = uacce;
@@ -321,6 +322,24 @@ void uacce_bond_close(struct uacce_mm *bond)
 	uacce_bond_put(bond);
 }
 
+/*
+ * Not while the IOMMU driver is in its own .release, which takes the PASID away on
+ * the same hardware: the two do not lock each other out, and who comes second may
+ * skip the wait for page faults under way. So either the address space cannot die
+ * meanwhile, or it is past that: all .release run in one SRCU section.
+ */
+static void uacce_bond_unbind(struct uacce_mm *bond, struct iommu_sva *handle)
+{
+	if (mmget_not_zero(bond->mm)) {
+		iommu_sva_unbind_device(handle);
+		mmput_async(bond->mm);
+	} else {
+		wait_for_completion(&bond->released);
+		mmu_notifier_synchronize();
+		iommu_sva_unbind_device(handle);
+	}
+}
+
 /**
  * uacce_bond_teardown() - unbind and let go of the address space
  * @bond: the bond; all its queues are stopped
@@ -352,7 +371,7 @@ void uacce_bond_teardown(struct uacce_mm *bond)
 		return;
 
 	if (handle) {
-		iommu_sva_unbind_device(handle);
+		uacce_bond_unbind(bond, handle);
 		trace_uacce_unbind(bond, bond->pasid);
 		uacce_notifier_put(bond);
 	}

@@ -57,6 +57,7 @@
 #ifndef _UACCE_PRIVATE_H
 #define _UACCE_PRIVATE_H
 
+#include <linux/completion.h>
 #include <linux/mmu_notifier.h>
 #include <linux/uacce.h>
 
@@ -83,6 +84,7 @@ struct iommu_sva;
  * @handle: from iommu_sva_bind_device(); whoever takes it from here unbinds
  * @pasid: of @handle; stable while @handle is there
  * @notifier: on @mm, newer than the IOMMU driver's own
+ * @released: its .release has stopped the queues
  * @exit_work: tears the bond down after the address space died
  * @free_work: frees the bond, as its last reference may go in atomic context
  */
@@ -102,6 +104,7 @@ struct uacce_mm {
 	struct iommu_sva *handle;
 	u32 pasid;
 	struct mmu_notifier notifier;
+	struct completion released;
 	struct work_struct exit_work;
 	struct work_struct free_work;
 };
