@@ -6,7 +6,7 @@
  *		default/	an instance that is always there
  *		NAME/		made by mkdir, removed by rmdir
  *			live, dev_name, parent
- *			queues, pasid_bits, sva, numa_node
+ *			queues, pasid_bits, sva, numa_node, bare
  *			inject/	see configfs_inject.c
  *			stats/	see configfs_stats.c
  */
@@ -69,7 +69,8 @@ static ssize_t sim_parent_show(struct config_item *item, char *page)
 
 /* Set a part of the configuration, which is frozen while the instance is live */
 static int sim_config_set(struct sim_instance *inst, unsigned int *field,
-			  const char *page, unsigned int max)
+			  const char *page, unsigned int min,
+			  unsigned int max)
 {
 	unsigned int val;
 	int ret;
@@ -77,7 +78,7 @@ static int sim_config_set(struct sim_instance *inst, unsigned int *field,
 	ret = kstrtouint(page, 0, &val);
 	if (ret)
 		return ret;
-	if (!val || val > max)
+	if (val < min || val > max)
 		return -EINVAL;
 
 	mutex_lock(&inst->lock);
@@ -100,7 +101,7 @@ static ssize_t sim_queues_store(struct config_item *item, const char *page,
 {
 	struct sim_instance *inst = to_sim_instance(item);
 
-	return sim_config_set(inst, &inst->queues, page, SIM_MAX_QUEUES) ?:
+	return sim_config_set(inst, &inst->queues, page, 1, SIM_MAX_QUEUES) ?:
 	       count;
 }
 
@@ -115,7 +116,7 @@ static ssize_t sim_pasid_bits_store(struct config_item *item, const char *page,
 {
 	struct sim_instance *inst = to_sim_instance(item);
 
-	return sim_config_set(inst, &inst->pasid_bits, page,
+	return sim_config_set(inst, &inst->pasid_bits, page, 0,
 			      SIM_MAX_PASID_BITS) ?: count;
 }
 
@@ -124,14 +125,13 @@ static ssize_t sim_sva_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%d\n", READ_ONCE(to_sim_instance(item)->sva));
 }
 
-static ssize_t sim_sva_store(struct config_item *item, const char *page,
-			     size_t count)
+static int sim_config_set_bool(struct sim_instance *inst, bool *field,
+			       const char *page)
 {
-	struct sim_instance *inst = to_sim_instance(item);
-	bool sva;
+	bool val;
 	int ret;
 
-	ret = kstrtobool(page, &sva);
+	ret = kstrtobool(page, &val);
 	if (ret)
 		return ret;
 
@@ -139,10 +139,31 @@ static ssize_t sim_sva_store(struct config_item *item, const char *page,
 	if (inst->live)
 		ret = -EBUSY;
 	else
-		WRITE_ONCE(inst->sva, sva);
+		WRITE_ONCE(*field, val);
 	mutex_unlock(&inst->lock);
 
-	return ret ?: count;
+	return ret;
+}
+
+static ssize_t sim_sva_store(struct config_item *item, const char *page,
+			     size_t count)
+{
+	struct sim_instance *inst = to_sim_instance(item);
+
+	return sim_config_set_bool(inst, &inst->sva, page) ?: count;
+}
+
+static ssize_t sim_bare_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%d\n", READ_ONCE(to_sim_instance(item)->bare));
+}
+
+static ssize_t sim_bare_store(struct config_item *item, const char *page,
+			      size_t count)
+{
+	struct sim_instance *inst = to_sim_instance(item);
+
+	return sim_config_set_bool(inst, &inst->bare, page) ?: count;
 }
 
 static ssize_t sim_numa_node_show(struct config_item *item, char *page)
@@ -180,6 +201,7 @@ CONFIGFS_ATTR(sim_, queues);
 CONFIGFS_ATTR(sim_, pasid_bits);
 CONFIGFS_ATTR(sim_, sva);
 CONFIGFS_ATTR(sim_, numa_node);
+CONFIGFS_ATTR(sim_, bare);
 
 static struct configfs_attribute *sim_attrs[] = {
 	&sim_attr_live,
@@ -189,6 +211,7 @@ static struct configfs_attribute *sim_attrs[] = {
 	&sim_attr_pasid_bits,
 	&sim_attr_sva,
 	&sim_attr_numa_node,
+	&sim_attr_bare,
 	NULL,
 };
 

@@ -115,7 +115,8 @@ static ssize_t sim_fail_##_name##_store(struct config_item *item,	\
 }									\
 CONFIGFS_ATTR(sim_, fail_##_name)
 
-/* The IOMMU core's locks are held there, so nobody is held up */
+/* The IOMMU core's locks are held there: no other bind of the machine goes on */
+SIM_HOLD_ATTR(bind);
 SIM_FAIL_ATTR(bind);
 
 SIM_HOLD_ATTR(get_queue);
@@ -191,6 +192,7 @@ static ssize_t sim_kthread_open_store(struct config_item *item,
 CONFIGFS_ATTR(sim_, kthread_open);
 
 static struct configfs_attribute *sim_inject_attrs[] = {
+	&sim_attr_hold_bind,
 	&sim_attr_fail_bind,
 	&sim_attr_hold_get_queue,
 	&sim_attr_delay_get_queue_ms,

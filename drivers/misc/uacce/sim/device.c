@@ -65,8 +65,9 @@ static void sim_device_set_name(struct sim_instance *inst, const char *name)
 static int sim_device_add(struct sim_instance *inst, struct device *parent)
 {
 	struct uacce_interface interface = {
-		.flags = inst->sva ? UACCE_DEV_SVA : 0,
-		.ops = &sim_uacce_ops,
+		/* Cleared without our IOMMU, and if there are no PASIDs */
+		.flags = UACCE_DEV_SVA,
+		.ops = inst->bare ? &sim_bare_ops : &sim_uacce_ops,
 	};
 	struct uacce_device *uacce;
 	struct sim_device *dev;
@@ -90,7 +91,7 @@ static int sim_device_add(struct sim_instance *inst, struct device *parent)
 	}
 	dev->uacce = uacce;
 
-	if (inst->sva && !(uacce->flags & UACCE_DEV_SVA)) {
+	if (inst->sva != !!(uacce->flags & UACCE_DEV_SVA)) {
 		ret = -ENODEV;
 		goto err_remove;
 	}
@@ -98,8 +99,10 @@ static int sim_device_add(struct sim_instance *inst, struct device *parent)
 	uacce->priv = dev;
 	uacce->algs = sim_algorithms;
 	uacce->api_ver = VACCEL_API_VER;
-	uacce->qf_pg_num[UACCE_QFRT_MMIO] = PFN_UP(VACCEL_MMIO_SIZE);
-	uacce->qf_pg_num[UACCE_QFRT_DUS] = PFN_UP(VACCEL_DUS_SIZE);
+	if (!inst->bare) {
+		uacce->qf_pg_num[UACCE_QFRT_MMIO] = PFN_UP(VACCEL_MMIO_SIZE);
+		uacce->qf_pg_num[UACCE_QFRT_DUS] = PFN_UP(VACCEL_DUS_SIZE);
+	}
 
 	/* The first open() can come before uacce_register() returns */
 	sim_device_publish(inst, dev);

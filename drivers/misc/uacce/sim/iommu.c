@@ -42,7 +42,7 @@ static struct sim_iommu_master *sim_iommu_find_master(struct device *dev)
 
 /**
  * sim_iommu_master_alloc() - make a master
- * @pasid_bits: width of its PASIDs, 1 to 20
+ * @pasid_bits: width of its PASIDs, 1 to 20; 0 if it knows none
  * @ops: what to call; must outlive the master
  * @priv: to call it with
  *
@@ -54,7 +54,7 @@ sim_iommu_master_alloc(unsigned int pasid_bits,
 {
 	struct sim_iommu_master *master;
 
-	if (!pasid_bits || pasid_bits > SIM_IOMMU_MAX_PASID_BITS)
+	if (pasid_bits > SIM_IOMMU_MAX_PASID_BITS)
 		return ERR_PTR(-EINVAL);
 
 	master = kzalloc_obj(*master);
@@ -120,9 +120,13 @@ int sim_iommu_master_attach_pdev(struct platform_device *pdev,
 	if (WARN_ON(master->dev || device_is_registered(&pdev->dev)))
 		return -EBUSY;
 
-	ret = device_create_managed_software_node(&pdev->dev, props, NULL);
-	if (ret)
-		return ret;
+	/* A property that is 0 would stand for one PASID. */
+	if (master->pasid_bits) {
+		ret = device_create_managed_software_node(&pdev->dev, props,
+							  NULL);
+		if (ret)
+			return ret;
+	}
 
 	/*
 	 * Devices are told apart by their address, so it must not be used again

@@ -165,6 +165,9 @@ static int sim_is_q_updated(struct uacce_queue *uq)
 	return sim_engine_updated(q);
 }
 
+/* Not used, as the core puts its own in place of them. */
+static const struct vm_operations_struct sim_vm_ops = {};
+
 /*
  * All pages are mapped at once: the core has its own vm_ops, so there is no fault
  * handler that could bring in one later.
@@ -173,6 +176,7 @@ static int sim_mmap(struct uacce_queue *uq, struct vm_area_struct *vma,
 		    struct uacce_qfile_region *qfr)
 {
 	struct sim_queue *q = uq->priv;
+	int ret;
 
 	guard(sim_op)(q->dev);
 
@@ -181,12 +185,25 @@ static int sim_mmap(struct uacce_queue *uq, struct vm_area_struct *vma,
 
 	switch (qfr->type) {
 	case UACCE_QFRT_MMIO:
-		return remap_vmalloc_range(vma, q->mmio, 0);
+		ret = remap_vmalloc_range(vma, q->mmio, 0);
+		break;
 	case UACCE_QFRT_DUS:
-		return remap_vmalloc_range(vma, q->dus, 0);
+		ret = remap_vmalloc_range(vma, q->dus, 0);
+		break;
 	default:
-		return -EINVAL;
+		ret = -EINVAL;
 	}
+
+	/*
+	 * Drivers leave things there, if only by way of the DMA API, and need not
+	 * know which flags the core wants: it has to see to all of it.
+	 */
+	vma->vm_ops = &sim_vm_ops;
+	vma->vm_private_data = q;
+	vma->vm_pgoff = 0;
+	vm_flags_clear(vma, VM_IO | VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+
+	return ret;
 }
 
 static long sim_ioctl_info(struct sim_queue *q, void __user *arg)
@@ -250,9 +267,6 @@ static int sim_isolate_err_threshold_write(struct uacce_device *uacce, u32 num)
 {
 	struct sim_device *dev = uacce->priv;
 
-	if (num > UACCE_MAX_ERR_THRESHOLD)
-		return -EINVAL;
-
 	WRITE_ONCE(dev->inst->isolate_threshold, num);
 	return 0;
 }
@@ -263,6 +277,9 @@ static u32 sim_isolate_err_threshold_read(struct uacce_device *uacce)
 
 	return READ_ONCE(dev->inst->isolate_threshold);
 }
+
+/* Each op is optional. */
+const struct uacce_ops sim_bare_ops = {};
 
 const struct uacce_ops sim_uacce_ops = {
 	.get_available_instances = sim_get_available_instances,

@@ -68,9 +68,10 @@ struct sim_iommu_master;
  * @lock: see above
  * @live: the platform device exists; the configuration is frozen
  * @queues: configuration: hardware queues
- * @pasid_bits: configuration: width of PASIDs
+ * @pasid_bits: configuration: width of PASIDs, 0 if there are none
  * @sva: configuration: work on the users' addresses
  * @numa_node: configuration: node of the platform device
+ * @bare: configuration: no ops and no regions
  * @id: number of the platform device, -1 while there is none
  * @pdev: platform device while live
  * @master: its IOMMU side while live, unless it is without SVA
@@ -98,6 +99,7 @@ struct sim_instance {
 	unsigned int pasid_bits;
 	bool sva;
 	int numa_node;
+	bool bare;
 
 	int id;
 	struct platform_device *pdev;
@@ -280,6 +282,7 @@ bool sim_fault_end(struct sim_queue *q);
 
 /* queue.c */
 extern const struct uacce_ops sim_uacce_ops;
+extern const struct uacce_ops sim_bare_ops;
 
 /* engine.c */
 void sim_engine_init(struct sim_queue *q);
