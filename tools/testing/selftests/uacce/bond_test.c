@@ -284,6 +284,35 @@ TEST_F(bond, open_by_a_kernel_thread_is_refused)
 	EXPECT_EQ(0, sim_stat(&self->sim, "gets"));
 }
 
+static void on_signal(int sig)
+{
+}
+
+/*
+ * To register a notifier is given up at any signal. Then all is undone, and done
+ * again if that is what the handler wants.
+ */
+TEST_F(bond, open_that_a_signal_interrupts_begins_anew)
+{
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct bg opener;
+	int fd;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	ASSERT_EQ(0, sim_hold(&self->sim, "bind", 1));
+	ASSERT_EQ(0, bg_q_open(&opener, &self->sim));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "bind", 1));
+	ASSERT_EQ(0, pthread_kill(opener.thread, SIGUSR1));
+	ASSERT_EQ(0, sim_release(&self->sim, "bind"));
+
+	fd = bg_wait(&opener);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(2, sim_stat(&self->sim, "binds"));
+	EXPECT_EQ(1, sim_stat(&self->sim, "unbinds"));
+	EXPECT_EQ(1, sim_stat(&self->sim, "gets"));
+	EXPECT_EQ(0, q_start(fd));
+}
+
 TEST_F(bond, failed_bind_leaves_nothing)
 {
 	ASSERT_EQ(0, sim_fail(&self->sim, "bind", 1));
@@ -371,6 +400,28 @@ TEST_F(small, open_without_a_pasid_left_is_refused)
 		ASSERT_EQ(0, peer_exit(&peer[i - 1]));
 	EXPECT_EQ(0, sim_wait_stat(&self->sim, "pasids", 0));
 	EXPECT_GE(q_open(&self->sim), 0);
+}
+
+/*
+ * They come back some time after a process is gone. Three go, as each of two CPUs may
+ * borrow the address space of one for a while.
+ */
+TEST_F(small, open_waits_for_the_pasids_that_exits_give_back)
+{
+	struct peer peer[8], next;
+	int fd = 0;
+	int i, j;
+
+	for (i = 0; i < 8 && fd >= 0; i++) {
+		ASSERT_EQ(0, peer_start(&peer[i]));
+		fd = peer_open(&peer[i], &self->sim);
+	}
+	EXPECT_EQ(-ENOSPC, fd);
+	ASSERT_GE(i, 5);
+	ASSERT_EQ(0, peer_start(&next));
+	for (j = 2; j < 5; j++)
+		ASSERT_EQ(0, peer_exit(&peer[i - j]));
+	EXPECT_GE(peer_open(&next, &self->sim), 0);
 }
 
 FIXTURE(no_sva)

@@ -7,6 +7,8 @@
 
 #include "uacce_test.h"
 
+ONLY_IN_LANE("sim");
+
 #define CROWD	8
 
 /* All that can be done to a queue, from open to close: 0, or where it failed */
@@ -402,6 +404,42 @@ TEST_F(processes, exit_that_is_held_delays_no_other_queue)
 
 	ASSERT_EQ(0, sim_release(&self->sim, "stop"));
 	EXPECT_EQ(0, peer_wait(&self->peer[0]));
+}
+
+FIXTURE(binding)
+{
+	struct sim sim;
+};
+
+FIXTURE_SETUP(binding)
+{
+	struct sim_config cfg = {};
+
+	setup_sim(_metadata, &self->sim, "ksft", &cfg);
+}
+
+FIXTURE_TEARDOWN_PARENT(binding)
+{
+	teardown_sim(_metadata, &self->sim);
+}
+
+/* Whoever is bound already has nothing to wait for */
+TEST_F(binding, bind_that_is_held_delays_no_bond_that_is_there)
+{
+	struct peer peer;
+	struct bg life;
+
+	ASSERT_GE(q_open(&self->sim), 0);
+	ASSERT_EQ(0, peer_start(&peer));
+	ASSERT_EQ(0, sim_hold(&self->sim, "bind", 1));
+	ASSERT_EQ(0, peer_send(&peer, op_open, 0, (long)&self->sim, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "bind", 1));
+
+	ASSERT_EQ(0, bg_start(&life, whole_life, (long)&self->sim, 0, 0));
+	EXPECT_EQ(0, bg_wait(&life));
+	EXPECT_FALSE(peer_answered(&peer));
+	ASSERT_EQ(0, sim_release(&self->sim, "bind"));
+	EXPECT_EQ(0, peer_recv(&peer));
 }
 
 TEST_HARNESS_MAIN

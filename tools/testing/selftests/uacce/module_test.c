@@ -8,6 +8,8 @@
 
 #include "uacce_test.h"
 
+ONLY_IN_LANE("sim");
+
 FIXTURE(module)
 {
 	struct sim sim;
@@ -57,6 +59,8 @@ FIXTURE_SETUP(module)
 {
 	struct sim_config cfg = { .no_sva = variant->no_sva };
 
+	if (!sim_is_simulated())
+		SKIP(return, "is about the modules of uacce_sim");
 	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
 		return;
 	if (!is_module("uacce_sim") || !is_module("uacce_sim_iommu") ||
@@ -76,6 +80,8 @@ FIXTURE_TEARDOWN_PARENT(module)
 	struct sim_config cfg = { .no_sva = variant->no_sva };
 	struct sim def = { .name = "default" };
 
+	if (!sim_is_simulated())
+		return;
 	/* all modules, the default device, and a place for the checks */
 	EXPECT_EQ(NULL, sim_unavailable());
 	EXPECT_EQ(0, sim_go_live(&def));

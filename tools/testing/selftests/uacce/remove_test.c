@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "uacce_test.h"
+#include "kmsg.h"
 
 FIXTURE(remove)
 {
@@ -31,15 +32,20 @@ static int by_live(const struct sim *sim, const char *parent)
 
 static int by_rmdir(const struct sim *sim, const char *parent)
 {
-	char path[160];
+	return sim_rmdir(sim);
+}
 
-	sim_path(sim, "", path, sizeof(path));
-	return rmdir(path) ? -errno : 0;
+static int driver_write(const char *file, const char *parent)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), "%s/%s", sim_driver(), file);
+	return write_file(path, parent);
 }
 
 static int by_unbind(const struct sim *sim, const char *parent)
 {
-	return write_file("/sys/bus/platform/drivers/uacce_sim/unbind", parent);
+	return driver_write("unbind", parent);
 }
 
 FIXTURE_VARIANT_ADD(remove, live) { .remove = by_live };
@@ -74,7 +80,7 @@ FIXTURE_TEARDOWN_PARENT(remove)
 /* 0 if the device has nothing left of anybody, right now, or what it has */
 static int not_clean(const struct sim *sim)
 {
-	if (sim_stat(sim, "ops_running"))
+	if (sim_has(sim, "stats/ops_running") && sim_stat(sim, "ops_running"))
 		return 1;
 	if (sim_stat(sim, "running"))
 		return 2;
@@ -345,11 +351,9 @@ TEST_F(removing, driver_can_be_bound_again_while_old_files_are_open)
 	char parent[64], dev[64];
 
 	ASSERT_GT(sim_gets(&self->sim, "parent", parent, sizeof(parent)), 0);
-	ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/uacce_sim/unbind",
-				parent));
+	ASSERT_EQ(0, driver_write("unbind", parent));
 	EXPECT_EQ(0, sim_gets(&self->sim, "dev_name", dev, sizeof(dev)));
-	ASSERT_EQ(0, write_file("/sys/bus/platform/drivers/uacce_sim/bind",
-				parent));
+	ASSERT_EQ(0, driver_write("bind", parent));
 	ASSERT_GT(sim_gets(&self->sim, "dev_name", self->sim.dev,
 			   sizeof(self->sim.dev)), 0);
 	snprintf(self->sim.node, sizeof(self->sim.node), "/dev/%s",
@@ -357,6 +361,53 @@ TEST_F(removing, driver_can_be_bound_again_while_old_files_are_open)
 	EXPECT_EQ(0, q_not_dead(self->q.fd));
 	EXPECT_GE(q_open(&self->sim), 0);
 	EXPECT_EQ(1, sim_stat(&self->sim, "queues"));
+}
+
+/* Whatever an open file's inode may be, it is not another device's */
+static int reopen(int fd)
+{
+	char path[32];
+	int fd2;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd2 = open(path, O_RDWR | O_CLOEXEC);
+	return fd2 < 0 ? -errno : fd2;
+}
+
+TEST_F(removing, old_inode_opens_neither_the_old_device_nor_a_new_one)
+{
+	char old[64];
+	int ret;
+
+	memcpy(old, self->sim.dev, sizeof(old));
+	ASSERT_EQ(0, sim_kill(&self->sim));
+	ret = reopen(self->q.fd);
+	EXPECT_TRUE(ret == -ENODEV || ret == -ENXIO);
+
+	ASSERT_EQ(0, sim_go_live(&self->sim));
+	ASSERT_STREQ(old, self->sim.dev);
+	ret = reopen(self->q.fd);
+	EXPECT_TRUE(ret == -ENODEV || ret == -ENXIO);
+	EXPECT_EQ(0, sim_stat(&self->sim, "gets"));
+}
+
+TEST_F(removing, ioctl_that_waits_for_another_is_not_begun)
+{
+	struct vaccel_info info, info2;
+	struct bg first, second, remover;
+
+	ASSERT_EQ(0, sim_hold(&self->sim, "ioctl", 1));
+	ASSERT_EQ(0, bg_q_ioctl(&first, self->q.fd, VACCEL_CMD_INFO, &info));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "ioctl", 1));
+	ASSERT_EQ(0, bg_q_ioctl(&second, self->q.fd, VACCEL_CMD_INFO, &info2));
+	ASSERT_EQ(0, bg_wait_asleep(&second));
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	EXPECT_EQ(0, wait_sigbus(self->q.dus));
+
+	ASSERT_EQ(0, sim_release(&self->sim, "ioctl"));
+	EXPECT_EQ(0, bg_wait(&first));
+	EXPECT_EQ(-ENXIO, bg_wait(&second));
+	EXPECT_EQ(0, bg_wait(&remover));
 }
 
 /*
@@ -677,6 +728,127 @@ TEST_F(two_busy, mapping_that_comes_too_late_is_cut_off_at_once)
 	EXPECT_EQ(0, not_clean(&self->sim));
 }
 
+/* Others that bind or unbind while the removal is under way */
+FIXTURE(bonds)
+{
+	struct sim sim;
+	struct sim other;
+	char parent[64];
+	struct peer peer;
+};
+
+FIXTURE_SETUP(bonds)
+{
+	struct sim_config cfg = {};
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg) ||
+	    !setup_sim(_metadata, &self->other, "ksft_other", &cfg))
+		return;
+	ASSERT_GT(sim_gets(&self->sim, "parent", self->parent,
+			   sizeof(self->parent)), 0);
+	ASSERT_EQ(0, peer_start(&self->peer));
+}
+
+FIXTURE_TEARDOWN_PARENT(bonds)
+{
+	sim_release_all(&self->other);
+	teardown_sim(_metadata, &self->sim);
+	teardown_sim(_metadata, &self->other);
+}
+
+TEST_F(bonds, open_that_is_in_its_bind_gets_no_queue)
+{
+	struct vaccel_queue q;
+	struct bg remover;
+
+	ASSERT_EQ(0, vaccel_queue_open(&q, self->sim.node));
+	ASSERT_EQ(0, sim_hold(&self->sim, "bind", 1));
+	ASSERT_EQ(0, peer_send(&self->peer, op_open, (long)&self->sim, 0, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "bind", 1));
+
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	EXPECT_EQ(0, wait_sigbus(q.dus));
+	EXPECT_EQ(0, sim_wait_stat(&self->sim, "puts", 1));
+	EXPECT_FALSE(bg_done(&remover));
+
+	ASSERT_EQ(0, sim_release(&self->sim, "bind"));
+	EXPECT_EQ(0, peer_recv(&self->peer));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(1, sim_stat(&self->sim, "gets"));
+}
+
+/* Work that will fault; no mapping of the queue stays */
+static long peer_submit_and_unmap(long sim, long unused1, long unused2)
+{
+	size_t len = getpagesize();
+	struct vaccel_desc copy = {
+		.opcode = VACCEL_OP_COPY, .src_len = len, .dst_len = len,
+	};
+	long ret = peer_open_queue(sim, 0, 0);
+	char *p;
+
+	if (ret)
+		return ret;
+	p = mmap(NULL, 2 * len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	copy.src = (unsigned long)p;
+	copy.dst = (unsigned long)p + len;
+	ret = vaccel_submit(&peer_queue, &copy);
+	if (ret)
+		return ret;
+	return munmap(peer_queue.mmio, peer_queue.mmio_size) ||
+	       munmap(peer_queue.dus, peer_queue.dus_size) ? -errno : 0;
+}
+
+static long peer_close_queue(long unused1, long unused2, long unused3)
+{
+	return close(peer_queue.fd) ? -errno : 0;
+}
+
+static long do_unbind(long parent, long unused1, long unused2)
+{
+	return driver_write("unbind", (const char *)parent);
+}
+
+/*
+ * To unbind is to wait for the page faults of the address space, and these wait for
+ * its mmap_lock, which an mmap() on another device has.
+ */
+TEST_F(bonds, unbind_that_a_close_has_begun_is_waited_for)
+{
+	struct bg remover;
+
+	ASSERT_EQ(0, sim_hold(&self->sim, "engine", 1));
+	ASSERT_EQ(0, peer_call(&self->peer, peer_submit_and_unmap,
+			       (long)&self->sim, 0, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "engine", 1));
+	ASSERT_EQ(0, sim_hold(&self->other, "mmap", 1));
+	ASSERT_EQ(0, peer_call(&self->peer, peer_begin, (long)op_mmap,
+			       (long)&self->other, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->other, "mmap", 1));
+	ASSERT_EQ(0, sim_release(&self->sim, "engine"));
+	ASSERT_EQ(0, sim_wait_stat_ge(&self->sim, "page_faults", 1));
+	ASSERT_EQ(0, peer_send(&self->peer, peer_close_queue, 0, 0, 0));
+	ASSERT_EQ(0, sim_wait_stat(&self->sim, "puts", 1));
+
+	ASSERT_EQ(0, bg_start(&remover, do_unbind, (long)self->parent, 0, 0));
+	ASSERT_EQ(0, bg_wait_asleep(&remover));
+	usleep(100000);
+	EXPECT_FALSE(bg_done(&remover));
+	EXPECT_FALSE(peer_answered(&self->peer));
+
+	ASSERT_EQ(0, sim_release(&self->other, "mmap"));
+	EXPECT_EQ(0, peer_recv(&self->peer));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, not_clean(&self->sim));
+	/* it has mapped all right, and waits for that to end */
+	ASSERT_EQ(0, sim_kill(&self->other));
+	EXPECT_EQ(0, peer_call(&self->peer, peer_end, 0, 0, 0));
+}
+
 /*
  * An op that waits for user space: a copy to a page that a userfaultfd handler
  * does not fill yet.
@@ -744,29 +916,6 @@ TEST_F(removing, copy_to_a_userfaultfd_page_delays_only_its_queue)
 	EXPECT_EQ(0, q_not_dead(self->q.fd));
 }
 
-/* Reads new lines of the kernel's log until one has all of @words */
-static int wait_log(int kmsg, const char * const *words, long timeout_ms)
-{
-	long end = now_ms() + timeout_ms;
-	char line[1024];
-	ssize_t n;
-	int i;
-
-	while (now_ms() < end) {
-		n = read(kmsg, line, sizeof(line) - 1);
-		if (n < 0) {
-			nap();
-			continue;
-		}
-		line[n] = '\0';
-		for (i = 0; words[i] && strstr(line, words[i]); i++)
-			;
-		if (!words[i])
-			return 0;
-	}
-	return -ETIMEDOUT;
-}
-
 static long named_info(long fd, long info, long unused)
 {
 	prctl(PR_SET_NAME, "uacce_laggard");
@@ -778,7 +927,7 @@ FIXTURE(patience)
 {
 	struct sim sim;
 	int fd;
-	int kmsg;
+	long mark;
 };
 
 FIXTURE_SETUP(patience)
@@ -789,9 +938,8 @@ FIXTURE_SETUP(patience)
 		return;
 	self->fd = q_open(&self->sim);
 	ASSERT_GE(self->fd, 0);
-	self->kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	ASSERT_GE(self->kmsg, 0);
-	ASSERT_GE(lseek(self->kmsg, 0, SEEK_END), 0);
+	self->mark = log_mark("uacce: test of a removal that takes long");
+	ASSERT_GE(self->mark, 0);
 }
 
 FIXTURE_TEARDOWN_PARENT(patience)
@@ -809,7 +957,7 @@ TEST_F(patience, log_names_the_task_that_a_removal_waits_for)
 	ASSERT_EQ(0, bg_start(&caller, named_info, self->fd, (long)&info, 0));
 	ASSERT_EQ(0, sim_wait_held(&self->sim, "ioctl", 1));
 	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
-	EXPECT_EQ(0, wait_log(self->kmsg, words, 10000 + SIM_TIMEOUT_MS));
+	EXPECT_EQ(0, log_wait(self->mark, words, 10000 + SIM_TIMEOUT_MS));
 	EXPECT_FALSE(bg_done(&remover));
 	ASSERT_EQ(0, sim_release(&self->sim, "ioctl"));
 	EXPECT_EQ(0, bg_wait(&remover));

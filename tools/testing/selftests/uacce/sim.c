@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Control of the simulated accelerator through configfs, and the calls of the
- * user interface that every test makes.
+ * Control of the accelerator, whatever carries it, and the calls of the user
+ * interface that every test makes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,25 +21,10 @@
 #include <misc/uacce/vaccel.h>
 
 #include "kselftest.h"
+#include "carrier.h"
 #include "sim.h"
 
-#define CONFIGFS	"/sys/kernel/config"
-#define SIM_ROOT	CONFIGFS "/uacce_sim"
-
-static const char * const hold_points[] = {
-	"get_queue", "put_queue", "start", "stop", "ioctl", "mmap",
-	"page_response", "engine", "dma",
-};
-
-#define N_POINTS	ARRAY_SIZE(hold_points)
-
-/*
- * Paths of all hold files of the instances this process has made, ready for the
- * crash handler, which may not call much.
- */
-#define MAX_SIMS	4
-static char hold_paths[MAX_SIMS][N_POINTS][200];
-static int n_sims;
+void (*sim_skip)(const char *why);
 
 static __thread sigjmp_buf touch_env;
 static __thread bool touching;
@@ -106,22 +89,11 @@ int write_file(const char *path, const char *val)
 static void crash(int sig)
 {
 	int saved = errno;
-	unsigned int p;
-	int s, fd;
 
 	if (sig == SIGBUS && __atomic_load_n(&touching, __ATOMIC_RELAXED))
 		siglongjmp(touch_env, 1);
 
-	for (s = 0; s < n_sims; s++) {
-		for (p = 0; p < N_POINTS; p++) {
-			fd = open(hold_paths[s][p], O_WRONLY | O_CLOEXEC);
-			if (fd < 0)
-				continue;
-			if (write(fd, "0", 1) != 1)
-				errno = 0;
-			close(fd);
-		}
-	}
+	carrier()->crash();
 	errno = saved;
 	signal(sig, SIG_DFL);
 	raise(sig);
@@ -137,61 +109,87 @@ static void catch_crashes(void)
 		sigaction(sigs[i], &sa, NULL);
 }
 
-static void run_modprobe(void)
+void load_module(const char *name)
 {
 	pid_t pid = fork();
 
 	if (!pid) {
 		if (!freopen("/dev/null", "w", stderr))
 			_exit(1);
-		execlp("modprobe", "modprobe", "uacce_sim", NULL);
-		execl("/sbin/modprobe", "modprobe", "uacce_sim", NULL);
+		execlp("modprobe", "modprobe", name, NULL);
+		execl("/sbin/modprobe", "modprobe", name, NULL);
 		_exit(127);
 	}
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
 }
 
-const char *sim_unavailable(void)
+const struct carrier *carrier(void)
 {
-	struct stat st;
+	static const struct carrier *chosen;
+	const char *name;
 
-	if (geteuid())
-		return "needs root";
-	if (!stat(SIM_ROOT, &st))
-		return NULL;
-
-	run_modprobe();
-	if (!stat(SIM_ROOT, &st))
-		return NULL;
-	/* only now: this is what CONFIG_CONFIGFS_FS=m waits for */
-	if (mount("none", CONFIGFS, "configfs", 0, NULL) && errno != EBUSY)
-		return "cannot mount configfs";
-	if (!stat(SIM_ROOT, &st))
-		return NULL;
-	return "module uacce_sim (CONFIG_UACCE_SIM) is not available";
+	if (!chosen) {
+		name = getenv("UACCE_CARRIER");
+		chosen = name && !strcmp(name, "pci") ? &carrier_pci :
+							&carrier_configfs;
+	}
+	return chosen;
 }
 
-void sim_path(const struct sim *sim, const char *attr, char *buf, size_t len)
+const char *sim_unavailable(void)
 {
-	snprintf(buf, len, SIM_ROOT "/%s/%s", sim->name, attr);
+	if (geteuid())
+		return "needs root";
+	return carrier()->unavailable();
+}
+
+bool sim_is_simulated(void)
+{
+	return carrier() == &carrier_configfs;
+}
+
+const char *sim_driver(void)
+{
+	return carrier()->driver;
+}
+
+const char *sim_never(unsigned int i)
+{
+	return carrier()->never[i];
+}
+
+/* A test that asks for what this carrier cannot do is skipped. */
+static int supported(int ret, const char *what)
+{
+	char why[120];
+
+	if (ret == -EOPNOTSUPP && sim_skip) {
+		snprintf(why, sizeof(why), "this carrier has no %s", what);
+		sim_skip(why);
+	}
+	return ret;
 }
 
 int sim_set(const struct sim *sim, const char *attr, long val)
 {
-	char path[160], text[24];
+	char text[24];
 
-	sim_path(sim, attr, path, sizeof(path));
 	snprintf(text, sizeof(text), "%ld", val);
-	return write_file(path, text);
+	return supported(carrier()->set(sim->name, attr, text), attr);
 }
 
 int sim_gets(const struct sim *sim, const char *attr, char *buf, size_t len)
 {
-	char path[160];
+	return supported(carrier()->gets(sim->name, attr, buf, len), attr);
+}
 
-	sim_path(sim, attr, path, sizeof(path));
-	return read_file(path, buf, len);
+bool sim_has(const struct sim *sim, const char *attr)
+{
+	char text[64];
+
+	return carrier()->gets(sim->name, attr, text, sizeof(text)) !=
+	       -EOPNOTSUPP;
 }
 
 int sim_get(const struct sim *sim, const char *attr, long *val)
@@ -266,37 +264,31 @@ static int set_inject(const struct sim *sim, const char *kind,
 	return sim_set(sim, attr, n);
 }
 
-static unsigned int point_bit(const char *point)
-{
-	unsigned int p;
-
-	for (p = 0; p < N_POINTS; p++) {
-		if (!strcmp(hold_points[p], point))
-			return 1u << p;
-	}
-	return 0;
-}
-
 int sim_hold(struct sim *sim, const char *point, int n)
 {
-	sim->held |= point_bit(point);
+	unsigned int i;
+
+	for (i = 0; i < SIM_MAX_HELD; i++) {
+		if (!sim->held[i] || !strcmp(sim->held[i], point))
+			break;
+	}
+	if (i == SIM_MAX_HELD)
+		return -ENOSPC;
+	sim->held[i] = point;
 	return set_inject(sim, "hold", point, n);
 }
 
 int sim_release(struct sim *sim, const char *point)
 {
-	sim->held &= ~point_bit(point);
 	return set_inject(sim, "hold", point, 0);
 }
 
 void sim_release_all(struct sim *sim)
 {
-	unsigned int p;
+	unsigned int i;
 
-	for (p = 0; p < N_POINTS; p++) {
-		if (sim->held & (1u << p))
-			sim_release(sim, hold_points[p]);
-	}
+	for (i = 0; i < SIM_MAX_HELD && sim->held[i]; i++)
+		sim_release(sim, sim->held[i]);
 }
 
 int sim_fail(const struct sim *sim, const char *point, int n)
@@ -327,65 +319,38 @@ int sim_wait_held(const struct sim *sim, const char *point, int n)
 	}
 }
 
-int sim_destroy(const struct sim *sim)
+int sim_rmdir(const struct sim *sim)
 {
-	char path[160];
-	int ret;
-
-	ret = sim_set(sim, "live", 0);
-	if (ret)
-		return ret;
-	sim_path(sim, "", path, sizeof(path));
-	return rmdir(path) ? -errno : 0;
+	return carrier()->remove(sim->name);
 }
 
-/* A test that was killed has left its instance, and maybe tasks held in it */
-static int remove_leftover(struct sim *sim)
+int sim_destroy(const struct sim *sim)
 {
-	sim->held = ~0u;
-	sim_release_all(sim);
-	return sim_destroy(sim);
+	int ret = sim_set(sim, "live", 0);
+
+	return ret ?: sim_rmdir(sim);
 }
 
 int sim_create_idle(struct sim *sim, const char *name,
 		    const struct sim_config *cfg)
 {
-	unsigned int p;
-	char path[160];
-	int ret = 0;
+	int ret;
 
 	memset(sim, 0, sizeof(*sim));
 	snprintf(sim->name, sizeof(sim->name), "%s", name);
 	sim->sva = !cfg->no_sva;
 
-	sim_path(sim, "", path, sizeof(path));
-	if (mkdir(path, 0755)) {
-		if (errno != EEXIST)
-			return -errno;
-		ret = remove_leftover(sim);
-		if (ret)
-			return ret;
-		if (mkdir(path, 0755))
-			return -errno;
-	}
-
-	if (n_sims < MAX_SIMS) {
-		for (p = 0; p < N_POINTS; p++)
-			snprintf(hold_paths[n_sims][p],
-				 sizeof(hold_paths[n_sims][p]),
-				 "%sinject/hold_%s", path, hold_points[p]);
-		n_sims++;
-	}
+	ret = carrier()->make(name, cfg->no_sva);
+	if (ret)
+		return ret;
 	catch_crashes();
 
-	if (cfg->no_sva)
-		ret = sim_set(sim, "sva", 0);
-	if (!ret && cfg->queues)
+	if (cfg->queues)
 		ret = sim_set(sim, "queues", cfg->queues);
 	if (!ret && cfg->pasid_bits)
 		ret = sim_set(sim, "pasid_bits", cfg->pasid_bits);
 	if (ret)
-		rmdir(path);
+		sim_rmdir(sim);
 	return ret;
 }
 
@@ -416,6 +381,30 @@ int sim_create(struct sim *sim, const char *name, const struct sim_config *cfg)
 	if (ret)
 		sim_destroy(sim);
 	return ret;
+}
+
+int sim_wait_no_bonds(const struct sim *sim)
+{
+	long end = now_ms() + SIM_TIMEOUT_MS;
+	char path[160], text[4096];
+	int ret;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/uacce/%s/bonds",
+		 sim->dev);
+	for (;;) {
+		/* the first line says what the columns are */
+		ret = read_file(path, text, sizeof(text));
+		if (ret < 0)
+			return ret == -ENOENT ? 0 : ret;
+		if (!strchr(text, '\n'))
+			return 0;
+		if (now_ms() > end) {
+			fprintf(stderr, "# %s: still bound: %s\n", sim->name,
+				text);
+			return -ETIMEDOUT;
+		}
+		nap();
+	}
 }
 
 int sim_kill(const struct sim *sim)
@@ -536,7 +525,7 @@ int q_not_dead(int fd)
 	return 0;
 }
 
-int touch(const void *p)
+int survive(void (*fn)(void *arg), void *arg)
 {
 	if (sigsetjmp(touch_env, 1)) {
 		__atomic_store_n(&touching, false, __ATOMIC_RELAXED);
@@ -544,10 +533,20 @@ int touch(const void *p)
 	}
 	__atomic_store_n(&touching, true, __ATOMIC_RELAXED);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	__atomic_load_n((const unsigned int *)p, __ATOMIC_RELAXED);
+	fn(arg);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	__atomic_store_n(&touching, false, __ATOMIC_RELAXED);
 	return 0;
+}
+
+static void load_word(void *p)
+{
+	__atomic_load_n((const unsigned int *)p, __ATOMIC_RELAXED);
+}
+
+int touch(const void *p)
+{
+	return survive(load_word, (void *)p);
 }
 
 int wait_sigbus(const void *p)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Control of the simulated accelerator (uacce_sim) through configfs.
+ * Control of the accelerator: uacce_sim, or what else carries it (carrier.h).
  *
  * Every test makes instances of its own and never touches the default one.
- * What can fail returns a negative errno.
+ * What can fail returns a negative errno. Attributes and points have the names
+ * that uacce_sim gives them; a test that asks for what the carrier does not have
+ * is skipped.
  */
 #ifndef SELFTESTS_UACCE_SIM_H
 #define SELFTESTS_UACCE_SIM_H
@@ -30,14 +32,17 @@ struct sim_config {
 	unsigned int pasid_bits;
 };
 
+/* Points that a test holds in one instance, at most */
+#define SIM_MAX_HELD	4
+
 struct sim {
-	char name[48];		/* directory in configfs */
+	char name[48];		/* of the instance; a directory in configfs */
 	char dev[64];		/* device, "<name>-<N>", set when it is live */
 	char node[80];		/* /dev/<dev> */
 	size_t mmio_size;	/* of the regions, as sysfs says */
 	size_t dus_size;
 	bool sva;
-	unsigned int held;	/* where sim_hold() was used */
+	const char *held[SIM_MAX_HELD];	/* where sim_hold() was used */
 };
 
 /*
@@ -45,6 +50,16 @@ struct sim {
  * NULL, or why the tests cannot run here.
  */
 const char *sim_unavailable(void);
+
+/* Ends the test as skipped; set by setup_sim() */
+extern void (*sim_skip)(const char *why);
+
+/* Is it uacce_sim? */
+bool sim_is_simulated(void);
+/* Directory of the driver in sysfs */
+const char *sim_driver(void);
+/* Names of the stats of what must never happen: the @i-th, or NULL */
+const char *sim_never(unsigned int i);
 
 /*
  * Makes instance @name and its device. What an earlier test left under this
@@ -56,16 +71,24 @@ int sim_create(struct sim *sim, const char *name, const struct sim_config *cfg);
 int sim_create_idle(struct sim *sim, const char *name,
 		    const struct sim_config *cfg);
 int sim_go_live(struct sim *sim);
+/*
+ * Waits until the device has no bonds, as debugfs says: 0, or -ETIMEDOUT. Where that
+ * is not mounted, or the device is gone, there is nothing to wait for.
+ */
+int sim_wait_no_bonds(const struct sim *sim);
 /* Removes the device, waits until that is done. The instance stays. */
 int sim_kill(const struct sim *sim);
 /* Removes device and instance */
 int sim_destroy(const struct sim *sim);
+/* The same in one go, without removing the device first */
+int sim_rmdir(const struct sim *sim);
 
 /* Attributes, named relative to the instance: "live", "inject/hold_stop" */
 int sim_set(const struct sim *sim, const char *attr, long val);
 int sim_get(const struct sim *sim, const char *attr, long *val);
 int sim_gets(const struct sim *sim, const char *attr, char *buf, size_t len);
-void sim_path(const struct sim *sim, const char *attr, char *buf, size_t len);
+/* Does this carrier have that attribute? */
+bool sim_has(const struct sim *sim, const char *attr);
 
 /* stats/@name; a negative errno if there is no such counter */
 long sim_stat(const struct sim *sim, const char *name);
@@ -111,9 +134,11 @@ int q_poll(int fd, int timeout_ms);
 int q_not_dead(int fd);
 
 /*
- * Reads one word of a mapping: 0, or -EFAULT if that raised SIGBUS. Fit for
- * threads.
+ * Calls @fn: 0, or -EFAULT if it raised SIGBUS, and was left at that point. Fit for
+ * threads; not for a call within another.
  */
+int survive(void (*fn)(void *arg), void *arg);
+/* The same with a function that reads one word of a mapping */
 int touch(const void *p);
 /* Touches until it faults: 0, or -ETIMEDOUT */
 int wait_sigbus(const void *p);

@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 
 #include "uacce_test.h"
+#include "kmsg.h"
 
 FIXTURE(sysfs)
 {
@@ -258,6 +259,46 @@ TEST_F(sysfs, device_that_is_not_live_is_not_there)
 	EXPECT_EQ(ENODEV, errno);
 	EXPECT_EQ(-1, access(path, F_OK));
 	EXPECT_EQ(ENOENT, errno);
+}
+
+FIXTURE(no_pasids)
+{
+	struct sim sim;
+};
+
+FIXTURE_SETUP(no_pasids)
+{
+	struct sim_config cfg = {};
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
+		return;
+	ASSERT_EQ(0, sim_kill(&self->sim));
+	ASSERT_EQ(0, sim_set(&self->sim, "pasid_bits", 0));
+}
+
+FIXTURE_TEARDOWN_PARENT(no_pasids)
+{
+	teardown_sim(_metadata, &self->sim);
+}
+
+TEST_F(no_pasids, flag_is_taken_from_the_driver)
+{
+	const char * const words[] = { "uacce_sim", "no SVA", "PASIDs", NULL };
+	char old[64];
+	long mark;
+
+	memcpy(old, self->sim.dev, sizeof(old));
+	mark = log_mark("uacce: test of a device without PASIDs");
+	ASSERT_GE(mark, 0);
+	/* uacce_sim was told to do SVA, and gives up without */
+	EXPECT_EQ(-ENODEV, sim_go_live(&self->sim));
+	EXPECT_EQ(1, log_count(mark, words));
+
+	/* what was never registered has taken no number */
+	ASSERT_EQ(0, sim_set(&self->sim, "pasid_bits", 8));
+	ASSERT_EQ(0, sim_go_live(&self->sim));
+	EXPECT_STREQ(old, self->sim.dev);
+	EXPECT_EQ(UACCE_DEV_SVA, sim_sysfs_long(&self->sim, "flags"));
 }
 
 TEST_HARNESS_MAIN

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# TAP and an instance of the simulated accelerator for tests that are scripts.
+# TAP and instances of the accelerator for tests that are scripts.
 #
 # A test is a function that returns 0 if all is well. What it prints is shown only
 # if it fails. It runs in $work, an empty directory; its name is what it shows,
 # with _ for spaces.
 
-sim=/sys/kernel/config/uacce_sim
 # shellcheck disable=SC2034 # for the tests
 here=$(cd "$(dirname "$0")" && pwd)
 work=
@@ -25,13 +24,10 @@ skip_all()
 	exit 4
 }
 
-# Before anything else; skips all if there is no simulator
+# Before anything else; skips all if there is no accelerator
 begin()
 {
-	[ "$(id -u)" = 0 ] || skip_all "needs root"
-	[ -d $sim ] || modprobe uacce_sim 2>/dev/null
-	[ -d $sim ] || mount -t configfs none /sys/kernel/config 2>/dev/null
-	[ -d $sim ] || skip_all "module uacce_sim is not available"
+	why=$("$here/simctl" check) || skip_all "$why"
 	work=$(mktemp -d) || exit 1
 	trap finish EXIT
 	trap 'exit 1' INT TERM HUP
@@ -83,41 +79,48 @@ expect()
 	return 1
 }
 
-# make_instance NAME [ATTRIBUTE=VALUE...]: the device is in $dev then
+# make_instance NAME [ATTRIBUTE=VALUE...]: it is $inst, and its device $dev, then
 make_instance()
 {
-	dir=$sim/$1
-	shift
-	[ ! -d "$dir" ] || remove_instance "$dir" || return
-	mkdir "$dir" || return
-	instances="$instances $dir"
-	for a in "$@"; do
-		echo "${a#*=}" >"$dir/${a%%=*}" || return
-	done
-	echo 1 >"$dir/live" || return
-	# shellcheck disable=SC2034 # for the tests
-	dev=$(cat "$dir/dev_name")
+	inst=$1
+	dev=$("$here/simctl" make "$@") || {
+		status=$?
+		echo "# $dev"
+		return $status
+	}
+	instances="$instances $inst"
+}
+
+# attribute NAME: of the current instance
+attribute()
+{
+	"$here/simctl" get "$inst" "$1"
+}
+
+# set_attribute NAME VALUE
+set_attribute()
+{
+	"$here/simctl" set "$inst" "$1" "$2"
 }
 
 release()
 {
-	for f in "$1"/inject/hold_* "$1"/inject/delay_* "$1"/inject/fail_*; do
-		echo 0 >"$f"
+	for a in hold_engine delay_engine_ms fail_engine; do
+		"$here/simctl" set "$1" inject/$a 0 >/dev/null
 	done
 }
 
 release_all()
 {
-	for d in $instances; do
-		release "$d"
+	for i in $instances; do
+		release "$i"
 	done
 }
 
 remove_instance()
 {
 	release "$1"
-	echo 0 >"$1/live"
-	rmdir "$1"
+	"$here/simctl" remove "$1"
 }
 
 # without_devices COMMAND...: as on a machine that has none, since nothing is seen
@@ -141,17 +144,17 @@ wait_for()
 	done
 }
 
-# at_least FILE NUMBER
+# at_least ATTRIBUTE NUMBER
 at_least()
 {
-	[ "$(cat "$1")" -ge "$2" ]
+	[ "$(attribute "$1")" -ge "$2" ]
 }
 
 finish()
 {
 	trap - EXIT
-	for d in $instances; do
-		remove_instance "$d"
+	for i in $instances; do
+		remove_instance "$i"
 	done
 	rm -rf "$work"
 	[ "$planned" != none ] || exit 4

@@ -78,13 +78,18 @@ open_queues_are_not_free()
 
 isolation_is_shown()
 {
-	echo 1 >"$dir/inject/isolate"
+	set_attribute inject/isolate 1 || return
 	row
 	before=$isolated
 	"$ls" --json >json
-	echo 0 >"$dir/inject/isolate"
+	set_attribute inject/isolate 0
 	row && is ISOLATED "$before" yes && is ISOLATED "$isolated" no &&
 		grep -q '"isolate": true' json
+}
+
+driver()
+{
+	basename "$(readlink "/sys/class/uacce/$dev/device/driver")"
 }
 
 # the part of -v that is about our device
@@ -101,14 +106,15 @@ verbose_shows_parent_driver_node_and_every_attribute()
 	cat out
 	# the names in one column, the values in the other
 	lines=$(tr -s ' \n' ' |' <out)
-	for f in "$dir/parent" "$dir/numa_node" "/sys/class/uacce/$dev/dev"; do
+	for f in "/sys/class/uacce/$dev/device/numa_node" "/sys/class/uacce/$dev/dev"; do
 		read -r value <"$f"
 		values="$values $value"
 	done
 	# shellcheck disable=SC2086 # they are words
 	set -- $values
-	for want in "node /dev/$dev" "driver uacce_sim" "parent $1" \
-		"NUMA node $2" "device number $3"; do
+	for want in "node /dev/$dev" "driver $(driver)" \
+		"parent $(attribute parent)" \
+		"NUMA node $1" "device number $2"; do
 		contains "$lines" "| $want|" || return
 	done
 	for a in api flags available_instances region_mmio_size region_dus_size; do
@@ -135,11 +141,11 @@ json_is_well_formed_and_complete()
 	expect "well-formed JSON" [ "$(json_shape <out)" = V ] || return
 	# ours: from its name to the end of the object
 	ours=$(sed -n "/\"name\": \"$dev\"/,/}/p" out)
-	read -r parent <"$dir/parent"
 	for line in '"api": "vaccel_v1"' '"flags": 1' '"flag_names": ["SVA"]' \
 		'"available_instances": 8' '"region_mmio_size": 4096' \
 		'"region_dus_size": 131072' '"isolate": false' \
-		'"driver": "uacce_sim"' "\"parent\": \"$parent\""; do
+		"\"driver\": \"$(driver)\"" \
+		"\"parent\": \"$(attribute parent)\""; do
 		contains "$ours" "$line" || return
 	done
 	expect "one entry for each algorithm" \
@@ -171,7 +177,7 @@ wrong_usage_is_an_error()
 
 command -v "$ls" >/dev/null || skip_all "lsuacce is not installed"
 begin
-make_instance ksft_ls queues=8 || skip_all "no simulated accelerator with SVA"
+make_instance ksft_ls queues=8 || skip_all "no accelerator with SVA"
 plan 9
 
 run	the_table_has_a_title_and_a_line_for_each_device \
@@ -183,5 +189,5 @@ run	the_table_has_a_title_and_a_line_for_each_device \
 	without_devices_it_says_so_and_is_no_error \
 	wrong_usage_is_an_error
 
-make_instance ksft_ls_no_sva sva=0
+make_instance ksft_ls_no_sva sva=0 || exit
 run	a_device_without_SVA_has_no_flag

@@ -377,6 +377,9 @@ static void ring_at_random(struct hostile *h, unsigned int reg, __u32 near)
 	vq_set_reg(&h->vq, reg, pick_doorbell(&h->state, near));
 	if (vaccel_kick(&h->vq.q))
 		return;
+	/* Hardware looks at once, and does not say when it has done so. */
+	if (!sim_is_simulated())
+		end = now_ms() + 2;
 	while (!vq_asleep(&h->vq) &&
 	       vaccel_queue_state(&h->vq.q) != VACCEL_STATE_ERROR &&
 	       now_ms() < end)

@@ -8,10 +8,9 @@
 #include <unistd.h>
 
 #include "uacce_test.h"
+#include "usermem.h"
 #include "vaccel_ref.h"
 #include "vq.h"
-
-#define PAGE	4096UL
 
 FIXTURE(memory) {
 	struct sim sim;
@@ -32,94 +31,6 @@ FIXTURE_SETUP(memory)
 FIXTURE_TEARDOWN_PARENT(memory)
 {
 	teardown_sim(_metadata, &self->sim);
-}
-
-/* Memory that nobody has touched yet, of small pages */
-static __u8 *fresh(size_t pages)
-{
-	void *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		abort();
-	madvise(p, pages * PAGE, MADV_NOHUGEPAGE);
-	return p;
-}
-
-static __u8 *map_file(int fd, size_t pages, int prot, int flags)
-{
-	void *p = mmap(NULL, pages * PAGE, prot, flags, fd, 0);
-
-	if (p == MAP_FAILED)
-		abort();
-	return p;
-}
-
-static int memory_file(size_t pages)
-{
-	int fd = memfd_create("uacce", MFD_CLOEXEC);
-
-	if (fd < 0 || ftruncate(fd, pages * PAGE))
-		abort();
-	return fd;
-}
-
-/* The device's hands: each returns the status */
-static int dev_fill(struct vq *vq, void *dst, size_t len, __u8 value)
-{
-	struct vaccel_desc d = d_fill(vq, dst, len, value * 0x0101010101010101);
-
-	return vq_run(vq, &d, NULL);
-}
-
-static int dev_copy(struct vq *vq, const void *src, void *dst, size_t len)
-{
-	struct vaccel_desc d = d_copy(vq, src, dst, len);
-
-	return vq_run(vq, &d, NULL);
-}
-
-/* The device's eyes: does it see @len bytes of @value? */
-static bool dev_sees(struct vq *vq, const void *src, size_t len, __u8 value)
-{
-	struct vaccel_desc d = d_crc(vq, src, len, 0);
-	struct vq_done done;
-	__u32 want = 0;
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		want = ref_crc32(want, &value, 1);
-	return vq_run(vq, &d, &done) == VACCEL_ST_OK && done.result == want;
-}
-
-static void expect_fault(struct __test_metadata *_metadata, struct vq *vq,
-			 const struct vaccel_desc *d, int status, __u64 addr)
-{
-	struct vq_done done;
-
-	EXPECT_EQ(status, vq_run(vq, d, &done)) {
-		TH_LOG("at %#llx", (unsigned long long)addr);
-	}
-	EXPECT_EQ(addr, done.result);
-}
-
-/* The device cannot write from @dst on; it gets as far as @addr */
-static void expect_no_write(struct __test_metadata *_metadata, struct vq *vq,
-			    const void *dst, size_t len, const void *addr)
-{
-	struct vaccel_desc d = d_fill(vq, (void *)dst, len, 0x7777777777777777);
-
-	expect_fault(_metadata, vq, &d, VACCEL_ST_FAULT_WRITE,
-		     (unsigned long)addr);
-}
-
-static void expect_no_read(struct __test_metadata *_metadata, struct vq *vq,
-			   const void *src, size_t len, const void *addr)
-{
-	struct vaccel_desc d = d_crc(vq, src, len, 0);
-
-	expect_fault(_metadata, vq, &d, VACCEL_ST_FAULT_READ,
-		     (unsigned long)addr);
 }
 
 TEST_F(memory, untouched_pages_are_brought_in_one_fault_each)
@@ -173,17 +84,6 @@ TEST_F(memory, any_pointer_of_the_process_will_do)
 					 sizeof(constant)));
 	EXPECT_STREQ(constant, initialized);
 	free(heap);
-}
-
-static long peer_peek(long addr, long len, long value)
-{
-	return all_bytes((const __u8 *)addr, len, value);
-}
-
-static long peer_poke(long addr, long len, long value)
-{
-	memset((void *)addr, value, len);
-	return 0;
 }
 
 TEST_F(memory, after_fork_the_device_writes_to_the_parents_copy)
@@ -270,7 +170,7 @@ TEST_F(memory, a_program_file_can_be_read_and_not_written)
 	ASSERT_EQ(sizeof(buf), read(fd, buf, sizeof(buf)));
 	ASSERT_EQ(VACCEL_ST_OK, vq_run(&self->vq, &d, &done));
 	EXPECT_EQ(ref_crc32(0, buf, sizeof(buf)), done.result);
-	expect_no_write(_metadata, &self->vq, p + 10, 10, p + 10);
+	EXPECT_EQ(0, dev_no_write(&self->vq, p + 10, 10, p + 10));
 	EXPECT_EQ(0, memcmp(p, buf, sizeof(buf)));
 }
 
@@ -279,14 +179,12 @@ TEST_F(memory, behind_the_end_of_a_file_is_a_fault)
 	int fd = memory_file(1);
 	__u8 *p = map_file(fd, 2, PROT_READ | PROT_WRITE, MAP_SHARED);
 
-	expect_no_write(_metadata, &self->vq, p, 2 * PAGE, p + PAGE);
-	expect_no_read(_metadata, &self->vq, p + PAGE - 1, 2, p + PAGE);
+	EXPECT_EQ(0, dev_no_write(&self->vq, p, 2 * PAGE, p + PAGE));
+	EXPECT_EQ(0, dev_no_read(&self->vq, p + PAGE - 1, 2, p + PAGE));
 	/* until it is there */
 	ASSERT_EQ(0, ftruncate(fd, 2 * PAGE));
 	EXPECT_EQ(VACCEL_ST_OK, dev_fill(&self->vq, p, 2 * PAGE, 'd'));
 }
-
-#define HUGE_SIZE	(2UL << 20)
 
 TEST_F(memory, a_transparent_huge_page_comes_in_one_fault)
 {
@@ -312,8 +210,8 @@ TEST_F(memory, a_transparent_huge_page_comes_in_one_fault)
 	/* in pieces */
 	ASSERT_EQ(0, mprotect(huge + HUGE_SIZE / 2 + 8 * PAGE, PAGE,
 			      PROT_READ));
-	expect_no_write(_metadata, &self->vq, huge + HUGE_SIZE / 2, 40 * PAGE,
-			huge + HUGE_SIZE / 2 + 8 * PAGE);
+	EXPECT_EQ(0, dev_no_write(&self->vq, huge + HUGE_SIZE / 2, 40 * PAGE,
+				  huge + HUGE_SIZE / 2 + 8 * PAGE));
 	EXPECT_TRUE(dev_sees(&self->vq, huge + HUGE_SIZE / 2 + 8 * PAGE,
 			     32 * PAGE, 'h'));
 }
@@ -359,20 +257,20 @@ TEST_F(memory, a_fault_tells_the_first_byte_out_of_reach)
 
 	for (i = 0; i < ARRAY_SIZE(starts); i++) {
 		first = none + (starts[i] < PAGE ? PAGE : starts[i]);
-		expect_no_read(_metadata, &self->vq, none + starts[i],
-			       3 * PAGE - starts[i], first);
-		expect_no_write(_metadata, &self->vq, none + starts[i],
-				3 * PAGE - starts[i], first);
+		EXPECT_EQ(0, dev_no_read(&self->vq, none + starts[i],
+					 3 * PAGE - starts[i], first));
+		EXPECT_EQ(0, dev_no_write(&self->vq, none + starts[i],
+					  3 * PAGE - starts[i], first));
 
 		first = hole + (starts[i] < PAGE ? PAGE : starts[i]);
-		expect_no_read(_metadata, &self->vq, hole + starts[i],
-			       3 * PAGE - starts[i], first);
-		expect_no_write(_metadata, &self->vq, hole + starts[i],
-				3 * PAGE - starts[i], first);
+		EXPECT_EQ(0, dev_no_read(&self->vq, hole + starts[i],
+					 3 * PAGE - starts[i], first));
+		EXPECT_EQ(0, dev_no_write(&self->vq, hole + starts[i],
+					  3 * PAGE - starts[i], first));
 
 		first = ro + (starts[i] < PAGE ? PAGE : starts[i]);
-		expect_no_write(_metadata, &self->vq, ro + starts[i],
-				3 * PAGE - starts[i], first);
+		EXPECT_EQ(0, dev_no_write(&self->vq, ro + starts[i],
+					  3 * PAGE - starts[i], first));
 	}
 	EXPECT_TRUE(all_bytes(ro + PAGE, PAGE, 1));
 
@@ -389,11 +287,11 @@ TEST_F(memory, copy_says_which_of_its_buffers_was_bad)
 
 	ASSERT_EQ(0, munmap(bad + PAGE, PAGE));
 	d = d_copy(&self->vq, bad + 100, good, PAGE);
-	expect_fault(_metadata, &self->vq, &d, VACCEL_ST_FAULT_READ,
-		     (unsigned long)bad + PAGE);
+	EXPECT_EQ(0, dev_fault(&self->vq, &d, VACCEL_ST_FAULT_READ,
+			       (unsigned long)bad + PAGE));
 	d = d_copy(&self->vq, good, bad + 100, PAGE);
-	expect_fault(_metadata, &self->vq, &d, VACCEL_ST_FAULT_WRITE,
-		     (unsigned long)bad + PAGE);
+	EXPECT_EQ(0, dev_fault(&self->vq, &d, VACCEL_ST_FAULT_WRITE,
+			       (unsigned long)bad + PAGE));
 }
 
 TEST_F(memory, addresses_outside_user_space_are_faults)
@@ -414,11 +312,11 @@ TEST_F(memory, addresses_outside_user_space_are_faults)
 
 	for (i = 0; i < ARRAY_SIZE(addrs); i++) {
 		d = d_raw(VACCEL_OP_CRC32, addrs[i], 8, 0, 0);
-		expect_fault(_metadata, &self->vq, &d, VACCEL_ST_FAULT_READ,
-			     addrs[i]);
+		EXPECT_EQ(0, dev_fault(&self->vq, &d, VACCEL_ST_FAULT_READ,
+				       addrs[i]));
 		d = d_raw(VACCEL_OP_FILL, 0, 0, addrs[i], 8);
-		expect_fault(_metadata, &self->vq, &d, VACCEL_ST_FAULT_WRITE,
-			     addrs[i]);
+		EXPECT_EQ(0, dev_fault(&self->vq, &d, VACCEL_ST_FAULT_WRITE,
+				       addrs[i]));
 	}
 }
 
@@ -450,7 +348,7 @@ TEST_F(memory, the_longest_length_is_a_length)
 
 	/* not refused: the device goes as far as it can */
 	ASSERT_EQ(0, munmap(p + PAGE, PAGE));
-	expect_no_read(_metadata, &self->vq, p, VACCEL_MAX_LEN, p + PAGE);
+	EXPECT_EQ(0, dev_no_read(&self->vq, p, VACCEL_MAX_LEN, p + PAGE));
 }
 
 TEST_F(memory, what_is_not_needed_need_not_be_there)
@@ -514,8 +412,8 @@ TEST_F(memory, memory_that_was_unmapped_is_gone_and_what_follows_is_new)
 	before = sim_stat(&self->sim, "invalidations");
 	ASSERT_EQ(0, munmap(p, 2 * PAGE));
 	EXPECT_LT(before, sim_stat(&self->sim, "invalidations"));
-	expect_no_read(_metadata, &self->vq, p, 2 * PAGE, p);
-	expect_no_write(_metadata, &self->vq, p, 2 * PAGE, p);
+	EXPECT_EQ(0, dev_no_read(&self->vq, p, 2 * PAGE, p));
+	EXPECT_EQ(0, dev_no_write(&self->vq, p, 2 * PAGE, p));
 
 	ASSERT_EQ(p, mmap(p, 2 * PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
@@ -530,11 +428,11 @@ TEST_F(memory, protection_changes_take_effect_at_once)
 
 	ASSERT_EQ(VACCEL_ST_OK, dev_fill(&self->vq, p, 2 * PAGE, 'a'));
 	ASSERT_EQ(0, mprotect(p, 2 * PAGE, PROT_READ));
-	expect_no_write(_metadata, &self->vq, p, 2 * PAGE, p);
+	EXPECT_EQ(0, dev_no_write(&self->vq, p, 2 * PAGE, p));
 	EXPECT_TRUE(dev_sees(&self->vq, p, 2 * PAGE, 'a'));
 
 	ASSERT_EQ(0, mprotect(p, 2 * PAGE, PROT_NONE));
-	expect_no_read(_metadata, &self->vq, p + 9, 9, p + 9);
+	EXPECT_EQ(0, dev_no_read(&self->vq, p + 9, 9, p + 9));
 
 	ASSERT_EQ(0, mprotect(p, 2 * PAGE, PROT_READ | PROT_WRITE));
 	EXPECT_TRUE(all_bytes(p, 2 * PAGE, 'a'));
@@ -562,22 +460,9 @@ TEST_F(memory, moved_memory_is_found_at_its_new_place_only)
 		     fresh(4));
 	ASSERT_NE(MAP_FAILED, new);
 	EXPECT_TRUE(dev_sees(&self->vq, new, 2 * PAGE, 'm'));
-	expect_no_read(_metadata, &self->vq, p, 8, p);
+	EXPECT_EQ(0, dev_no_read(&self->vq, p, 8, p));
 	ASSERT_EQ(VACCEL_ST_OK, dev_fill(&self->vq, new, 4 * PAGE, 'n'));
 	EXPECT_TRUE(all_bytes(new, 4 * PAGE, 'n'));
-}
-
-/* Submits a FILL with 'd' of @pages at @p, waits until the first is written */
-static void hold_fill(struct __test_metadata *_metadata, struct sim *sim,
-		      struct vq *vq, __u8 *p, size_t pages)
-{
-	struct vaccel_desc d = d_fill(vq, p, pages * PAGE, 0x6464646464646464);
-
-	ASSERT_EQ(0, sim_hold(sim, "dma", 1));
-	ASSERT_GE(vq_submit(vq, &d), 0);
-	ASSERT_EQ(0, sim_wait_held(sim, "dma", 1));
-	ASSERT_EQ('d', p[0]);
-	ASSERT_NE('d', p[PAGE]);
 }
 
 TEST_F(memory, memory_can_go_in_the_middle_of_a_descriptor)
@@ -586,14 +471,14 @@ TEST_F(memory, memory_can_go_in_the_middle_of_a_descriptor)
 	__u8 *p = fresh(8);
 
 	memset(p, 'o', 8 * PAGE);
-	hold_fill(_metadata, &self->sim, &self->vq, p, 8);
+	ASSERT_EQ(0, hold_fill(&self->sim, &self->vq, p, 8, 'd'));
 	ASSERT_EQ(0, munmap(p + 5 * PAGE, PAGE));
 	ASSERT_EQ(0, sim_release(&self->sim, "dma"));
 	EXPECT_EQ(VACCEL_ST_FAULT_WRITE, vq_wait(&self->vq, &done));
 	EXPECT_EQ((unsigned long)p + 5 * PAGE, done.result);
 
 	memset(p, 'o', 5 * PAGE);
-	hold_fill(_metadata, &self->sim, &self->vq, p, 5);
+	ASSERT_EQ(0, hold_fill(&self->sim, &self->vq, p, 5, 'd'));
 	ASSERT_EQ(0, mprotect(p + 3 * PAGE, PAGE, PROT_READ));
 	ASSERT_EQ(0, sim_release(&self->sim, "dma"));
 	EXPECT_EQ(VACCEL_ST_FAULT_WRITE, vq_wait(&self->vq, &done));
@@ -607,7 +492,7 @@ TEST_F(memory, fork_in_the_middle_of_a_descriptor_gives_the_child_the_state_then
 	struct peer child;
 
 	memset(p, 'o', 4 * PAGE);
-	hold_fill(_metadata, &self->sim, &self->vq, p, 4);
+	ASSERT_EQ(0, hold_fill(&self->sim, &self->vq, p, 4, 'd'));
 	ASSERT_EQ(0, peer_start(&child));
 	ASSERT_EQ(0, sim_release(&self->sim, "dma"));
 	ASSERT_EQ(VACCEL_ST_OK, vq_wait(&self->vq, NULL));
@@ -667,13 +552,13 @@ TEST_F(memory, a_refused_page_is_a_fault_and_can_be_asked_for_again)
 
 	ASSERT_EQ(VACCEL_ST_OK, dev_fill(&self->vq, p, PAGE, 'a'));
 	ASSERT_EQ(0, sim_fail(&self->sim, "page_response", 1));
-	expect_no_write(_metadata, &self->vq, p + 10, 2 * PAGE, p + PAGE);
+	EXPECT_EQ(0, dev_no_write(&self->vq, p + 10, 2 * PAGE, p + PAGE));
 	EXPECT_EQ(1, sim_stat(&self->sim, "page_faults_failed"));
 	EXPECT_EQ(VACCEL_ST_OK, dev_fill(&self->vq, p, 2 * PAGE, 'b'));
 
 	ASSERT_EQ(0, sim_fail(&self->sim, "page_response", 1));
-	expect_no_read(_metadata, &self->vq, p + 2 * PAGE + 7, 9,
-		       p + 2 * PAGE + 7);
+	EXPECT_EQ(0, dev_no_read(&self->vq, p + 2 * PAGE + 7, 9,
+				 p + 2 * PAGE + 7));
 	EXPECT_EQ(2, sim_stat(&self->sim, "page_faults_failed"));
 	EXPECT_TRUE(dev_sees(&self->vq, p + 2 * PAGE, PAGE, 0));
 }

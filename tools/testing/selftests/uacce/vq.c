@@ -267,6 +267,9 @@ int vq_wait_cq_tail(const struct vq *vq, __u32 want)
 
 int vq_wait_asleep(const struct vq *vq)
 {
+	/* Hardware sees its doorbells, so it never says that it sleeps. */
+	if (!sim_is_simulated())
+		sim_skip("the engine of this carrier does not sleep");
 	return wait_word(&vq_ctrl(vq)->flags, VACCEL_CTRL_NEED_WAKEUP,
 			 VACCEL_CTRL_NEED_WAKEUP);
 }

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What can happen to a PCI function
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/pci_regs.h>
+
+#include "pci.h"
+#include "regs.h"
+#include "sim.h"
+
+#define PCI	"/sys/bus/pci"
+
+static void pci_path(const char *name, const char *file, char *path, size_t len)
+{
+	snprintf(path, len, PCI "/devices/%s/%s", name, file);
+}
+
+static int pci_write(const char *name, const char *file, const char *val)
+{
+	char path[PATH_MAX];
+
+	pci_path(name, file, path, sizeof(path));
+	return write_file(path, val);
+}
+
+static bool pci_is_there(const char *name)
+{
+	char path[PATH_MAX];
+
+	pci_path(name, "", path, sizeof(path));
+	return !access(path, F_OK);
+}
+
+int pci_find(const struct sim *sim, struct pci_function *f)
+{
+	char path[PATH_MAX], real[PATH_MAX], *slash;
+	int ret;
+
+	ret = sim_gets(sim, "parent", f->name, sizeof(f->name));
+	if (ret < 0)
+		return ret;
+	/* ...0000:00:04.0/0000:01:00.0 */
+	pci_path(f->name, "..", path, sizeof(path));
+	if (!realpath(path, real))
+		return -errno;
+	slash = strrchr(real, '/');
+	snprintf(f->port, sizeof(f->port), "%.15s", slash + 1);
+	return 0;
+}
+
+/* Two bytes of configuration space, changed */
+static int pci_config(const char *name, unsigned int reg, uint16_t clear,
+		      uint16_t set)
+{
+	char path[PATH_MAX];
+	uint16_t val;
+	int fd, ret = 0;
+
+	pci_path(name, "config", path, sizeof(path));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (pread(fd, &val, sizeof(val), reg) != sizeof(val)) {
+		ret = -EIO;
+	} else {
+		val = (val & ~clear) | set;
+		if (pwrite(fd, &val, sizeof(val), reg) != sizeof(val))
+			ret = -EIO;
+	}
+	close(fd);
+	return ret;
+}
+
+/* Is it there, and does it say so itself? What is gone says nothing but ones. */
+static bool pci_answers(const char *name)
+{
+	uint32_t id = 0;
+	char path[PATH_MAX];
+	int fd;
+
+	pci_path(name, "config", path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (pread(fd, &id, sizeof(id), PCI_VENDOR_ID) != sizeof(id))
+		id = 0;
+	close(fd);
+	return id == (VACCEL_PCI_VENDOR | VACCEL_PCI_DEVICE << 16);
+}
+
+int pci_reset(const struct pci_function *f)
+{
+	return pci_write(f->name, "reset", "1");
+}
+
+int pci_set_master(const struct pci_function *f, bool on)
+{
+	return pci_config(f->name, PCI_COMMAND, PCI_COMMAND_MASTER,
+			  on ? PCI_COMMAND_MASTER : 0);
+}
+
+int pci_remove_function(const struct pci_function *f)
+{
+	return pci_write(f->name, "remove", "1");
+}
+
+int pci_wait_gone(const struct pci_function *f)
+{
+	long end = now_ms() + SIM_TIMEOUT_MS;
+
+	while (pci_is_there(f->name)) {
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+		nap();
+	}
+	return 0;
+}
+
+/* Does @slot belong to the bus and device of the function? */
+static bool slot_is(const char *slot, const struct pci_function *f)
+{
+	char path[PATH_MAX], address[16];
+	int n;
+
+	snprintf(path, sizeof(path), PCI "/slots/%s/address", slot);
+	n = read_file(path, address, sizeof(address));
+	return n > 0 && !strncmp(address, f->name, n);
+}
+
+static void slot_switch_on(const struct pci_function *f)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	DIR *dir;
+
+	dir = opendir(PCI "/slots");
+	if (!dir)
+		return;
+	while ((e = readdir(dir))) {
+		if (e->d_name[0] == '.' || !slot_is(e->d_name, f))
+			continue;
+		snprintf(path, sizeof(path), PCI "/slots/%s/power", e->d_name);
+		write_file(path, "1");
+	}
+	closedir(dir);
+}
+
+/* A reset of all that is below the port, of which the kernel knows nothing */
+static void reset_bus(const struct pci_function *f)
+{
+	pci_config(f->port, PCI_BRIDGE_CONTROL, 0, PCI_BRIDGE_CTL_BUS_RESET);
+	nap();
+	pci_config(f->port, PCI_BRIDGE_CONTROL, PCI_BRIDGE_CTL_BUS_RESET, 0);
+	nap();
+}
+
+int pci_bring_back(const struct pci_function *f)
+{
+	int tries;
+
+	for (tries = 0; tries < 3; tries++) {
+		if (pci_answers(f->name))
+			return 0;
+		if (pci_is_there(f->name))
+			pci_remove_function(f);
+		if (tries == 1)
+			reset_bus(f);
+		if (tries == 2)
+			slot_switch_on(f);
+		write_file(PCI "/rescan", "1");
+	}
+	return pci_answers(f->name) ? 0 : -ENODEV;
+}
