@@ -1,0 +1,261 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# "make mutants": test the tests. Each patch in ../mutants is a mistake that a
+# programmer could make in the core. The modules are built with it, in a private
+# copy of our files, and the selftests run on them in a virtual machine until one
+# fails, or the kernel complains, or crashes. If nothing does, the mutant survived,
+# and a test is missing. MUTANT=pattern runs only those with that in their names.
+#
+# The head of a patch says what is wrong, which promise of the core that breaks,
+# which programs should notice ("Test: a b", they run first), and with "Kernel:
+# debug" that only the checks of the debug kernel can see it.
+
+. "$(dirname "$0")/lib.sh"
+
+# how many virtual machines at a time
+MACHINES=$JOBS
+
+patches=$TOP/tools/testing/selftests/uacce/mutants
+run=$OUT/mutants.$$
+copy=$run/copy
+table=$run/table
+
+# field PATCH NAME: what the head of the patch says about it
+field()
+{
+	sed -n "/^--- /q; s/^$2: *//p" "$1"
+}
+
+kernel_of()
+{
+	local kernel
+
+	kernel=$(field "$1" Kernel)
+	printf '%s\n' "${kernel:-lean}"
+}
+
+# prepare KERNEL: a machine that has everything, for each mutant to be put into
+prepare()
+{
+	local kernel=$1 dir=$run/$1 build
+
+	mkdir -p "$dir/root"
+	kernel_lock
+	"$VM/build.sh" "$kernel"
+	build=$(build_dir "$kernel")
+	"$VM/userland.sh" "$build" "$dir/root"
+	"$VM/plan-tests.py" "$dir/root/tests" "$seconds" 1 "$CACHE/times-sim" sim
+	"$VM/initramfs.sh" "$build" "$dir/root" "$dir"
+	cp "$build/usr/gen_init_cpio" "$dir/"
+	(cd "$dir/root" && find lib/modules -name 'uacce*.ko') >"$dir/modules"
+}
+
+refresh()
+{
+	local d
+
+	for d in drivers include "${VM#"$TOP"/}"; do
+		mkdir -p "$copy/$d"
+		rsync -rlp --checksum --delete "$TOP/$d/" "$copy/$d/"
+	done
+}
+
+# build JOB [PATCH]: the modules; complains into JOB/broken and fails if that does
+# not go without a warning
+build()
+{
+	local job=$1 patch=${2:-} log=$copy/out/modules/build.log
+
+	refresh
+	if [ -n "$patch" ] &&
+		! patch -d "$copy" -p1 -F0 --no-backup-if-mismatch <"$patch" >"$job/patch.log" 2>&1
+	then
+		echo "does not apply" >"$job/broken"
+		return 1
+	fi
+	if ! (kernel_lock && KDIR=$(build_dir "$kernel") \
+		"$copy/${VM#"$TOP"/}/modules.sh" >"$job/build.log" 2>&1)
+	then
+		echo "does not compile" >"$job/broken"
+		return 1
+	fi
+	if grep 'warning:' "$log" >>"$job/build.log"; then
+		echo "compiles with warnings" >"$job/broken"
+		return 1
+	fi
+}
+
+# pack JOB [PROGRAM...]: the initramfs of a mutant is the common one, and after it
+# what is different: the modules, and that the programs named run first
+pack()
+{
+	local job=$1 f
+
+	shift
+	printf '%s\n' "$@" | awk 'FNR == NR { wanted[$1] = FNR; next }
+		{ print ($1 in wanted ? wanted[$1] : 1000 + FNR), $0 }' \
+		- "$dir/root/tests/.plan.sim1" | sort -n | cut -d' ' -f2- >"$job/plan"
+	{
+		while read -r f; do
+			echo "file /$f $copy/out/modules/${f##*/} 644 0 0"
+		done <"$dir/modules"
+		echo "file /tests/.plan.sim1 $job/plan 644 0 0"
+	} >"$job/list"
+	"$dir/gen_init_cpio" "$job/list" | cat "$dir/initramfs" - >"$job/initramfs"
+	ln -s "$dir/vmlinux" "$job/vmlinux"
+}
+
+# boot JOB KERNEL: run it until something is wrong; JOB/verdict says what, if so
+boot()
+{
+	local job=$1 kernel=$2 limit=900 vm='' judge='' rc=0
+
+	trap 'kill ${judge:-} ${vm:-} 2>/dev/null || :' EXIT
+	trap 'exit 1' TERM INT HUP
+	[ "$kernel" = lean ] || limit=2400
+	: >"$job/results"
+	: >"$job/console.log"
+	APPEND="uacce_machine=sim1 uacce_kernel=$kernel" \
+		"$VM/boot.sh" "$job" check $limit 2>"$job/boot.log" &
+	vm=$!
+	tail -n +1 -f --pid=$vm "$job/results" 2>/dev/null | "$VM/report.py" \
+		--first "$run/$kernel/root/tests/.expected.sim1" "$job/counts" \
+		sim1 >"$job/report" 2>&1 &
+	judge=$!
+	while kill -0 $judge 2>/dev/null; do
+		sleep 1
+		"$VM/scan-log.sh" "$job/console.log" >"$job/splats" || break
+	done
+	# a machine that somebody else ended says nothing about the mutant
+	if kill -0 $judge 2>/dev/null ||
+		{ kill -0 $vm 2>/dev/null && grep -q '^fail' "$job/counts"; }
+	then
+		kill $vm 2>/dev/null || :
+		wait $vm || :
+	else
+		wait $vm || rc=$?
+	fi
+	wait $judge || :
+	if [ $rc != 0 ] && [ $rc != 124 ]; then
+		echo "QEMU ended with status $rc" >"$job/broken"
+	elif [ ! -s "$job/counts" ]; then
+		echo "there is no report" >"$job/broken"
+	else
+		judge_job "$job" $rc >"$job/verdict"
+	fi
+	rm -f "$job/initramfs"
+}
+
+judge_job()
+{
+	local job=$1 rc=$2 splat test
+
+	splat=$("$VM/scan-log.sh" "$job/console.log" |
+		sed -n '1s/^[0-9]*:\(\[[^]]*\] \)*//p') || :
+	test=$(sed -n 's/^fail sim1: //p' "$job/counts" | head -n 1)
+	if [ -n "$splat" ]; then
+		printf '%s, in %s\n' "the kernel's log: $splat" \
+			"$(sed -n 's/^@@ start //p' "$job/results" | tail -n 1)"
+	elif [ "$rc" = 124 ]; then
+		echo "a hang in $(sed -n 's/^@@ start //p' "$job/results" | tail -n 1)"
+	elif [ -n "$test" ]; then
+		echo "$test"
+	fi
+}
+
+# account JOB: a line of the table
+account()
+{
+	local job=$1 name=${1##*/}
+
+	if [ -s "$job/broken" ]; then
+		printf 'BROKEN   %-30s %s\n' "$name" "$(cat "$job/broken")"
+	elif [ ! -e "$job/verdict" ]; then
+		printf 'BROKEN   %-30s %s\n' "$name" "was not judged"
+	elif [ -s "$job/verdict" ]; then
+		printf 'killed   %-30s by %s\n' "$name" "$(cat "$job/verdict")"
+	else
+		printf 'SURVIVED %-30s\n' "$name"
+	fi | tee -a "$table" >&2
+}
+
+# job NAME KERNEL [PATCH [PROGRAM...]]: build it here, boot it in the background
+job()
+{
+	local name=$1 kernel=$2 patch=${3:-} job=$run/jobs/$1 dir=$run/$2
+
+	shift $(($# < 3 ? $# : 3))
+	mkdir -p "$job"
+	if ! build "$job" "$patch"; then
+		account "$job"
+		return
+	fi
+	pack "$job" "$@"
+	while [ "$(jobs -rp | wc -l)" -ge "$MACHINES" ]; do
+		wait -n || :
+	done
+	(boot "$job" "$kernel"; account "$job") &
+}
+
+"$VM/setup.sh"
+"$VM/fetch.sh"
+
+mutants=()
+for p in "$patches"/*.patch; do
+	name=${p##*/}
+	# shellcheck disable=SC2053 # it is a pattern
+	[[ ${name%.patch} = *${MUTANT:-}* ]] && mutants+=("$p")
+done
+[ ${#mutants[@]} -gt 0 ] || die "there is no mutant called ${MUTANT:-}."
+mapfile -t kernels < <(for p in "${mutants[@]}"; do kernel_of "$p"; done | sort -u)
+
+seconds=$(sed -n 's/^timeout=//p' "$TOP/tools/testing/selftests/uacce/settings")
+rm -rf "$run"
+mkdir -p "$run/jobs"
+finish()
+{
+	local -a machines
+
+	mapfile -t machines < <(jobs -rp)
+	kill "${machines[@]}" 2>/dev/null || :
+	wait
+	rm -rf "$run"
+}
+trap finish EXIT
+trap 'exit 1' TERM INT HUP
+
+for k in "${kernels[@]}"; do
+	(prepare "$k")
+done
+
+# With no mistake all must pass, or else anything would look like a success.
+step "all tests, on the core as it is (2 minutes, on the debug kernel 5)"
+for k in "${kernels[@]}"; do
+	job "as-it-is-$k" "$k"
+done
+wait
+if [ "$(grep -c '^SURVIVED as-it-is-' "$table")" != ${#kernels[@]} ]; then
+	rm -rf "$OUT/mutants"
+	mv "$run" "$OUT/mutants"
+	die "the core as it is does not pass; see $OUT/mutants/jobs"
+fi
+rm "$table"
+touch "$table"
+
+step "${#mutants[@]} mutants, $MACHINES at a time (each a quarter of a minute to 2 minutes)"
+for p in "${mutants[@]}"; do
+	name=${p##*/}
+	read -ra tests <<<"$(field "$p" Test)"
+	job "${name%.patch}" "$(kernel_of "$p")" "$p" "${tests[@]}"
+done
+wait
+
+rm -rf "$copy" "$run"/*/root "$run"/*/vmlinux "$run"/*/initramfs "$run"/jobs/*/vmlinux
+rm -rf "$OUT/mutants"
+mv "$run" "$OUT/mutants"
+sort -k2 "$OUT/mutants/table"
+awk '{ n[$1]++ }
+	END { printf "%d killed, %d survived", n["killed"], n["SURVIVED"]
+	      if (n["BROKEN"]) printf ", %d broken", n["BROKEN"]
+	      print ""; exit n["SURVIVED"] || n["BROKEN"] }' "$OUT/mutants/table"
