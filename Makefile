@@ -5,7 +5,7 @@
 # run and check them; see "make help".
 
 vm := $(dir $(lastword $(MAKEFILE_LIST)))tools/testing/selftests/uacce/vm
-export ALL KSRC FILE TEST RUN KERNEL ACCEL KDIR
+export ALL KSRC FILE TEST RUN KERNEL ACCEL KDIR LANES VTD QEMU QEMU_SRC MUTANT
 
 help:
 	@$(vm)/help.sh
@@ -22,6 +22,12 @@ demo:
 check:
 	@$(vm)/check.sh
 
+check-vtd:
+	@LANES=vtd $(vm)/check.sh
+
+mutants:
+	@$(vm)/mutants.sh
+
 static:
 	@$(vm)/static.sh
 
@@ -34,4 +40,4 @@ modules:
 clean:
 	@$(vm)/clean.sh
 
-.PHONY: help setup update demo check static vm modules clean
+.PHONY: help setup update demo check check-vtd mutants static vm modules clean

@@ -7,6 +7,9 @@
 # that is not done after SECONDS is stopped. MODE shell is interactive instead.
 # APPEND is more of the kernel's command line, MEM the guest's memory in MB.
 # ACCEL=kvm is faster where KVM works; nested KVM often only pretends to.
+# CARRIER=vtd is a machine with an Intel IOMMU and three accelerators on PCI Express,
+# each in a slot of its own: va0 and va1 share address spaces, va2 cannot. The QEMU
+# is the one of qemu.sh then, whose status 4 says that there is none.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -15,14 +18,59 @@ mode=$2
 seconds=$3
 shift 3
 
-qemu=(
-	qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none
-	-machine q35 -accel "${ACCEL:-tcg,thread=multi}" -cpu "max,la57=off"
-	-smp 2 -m "${MEM:-2048}"
-	-kernel "$run/vmlinux" -initrd "$run/initramfs"
-)
+binary="qemu-system-x86_64"
+machine=q35
+threads=multi
+cpus=2
+devices=()
+
+# The IOMMU comes before what it translates for, and slots are PCI Express's own:
+# those of ACPI have no button that a driver could see.
+accelerators()
+{
+	local iommu=intel-iommu,x-scalable-mode=on,x-flts=on,x-pasid-mode=on
+	local i sva=(on on off)
+
+	iommu+=,device-iotlb=on,intremap=on,aw-bits=48
+	if "$binary" -device intel-iommu,help | grep -q '^ *svm='; then
+		iommu+=,svm=on
+	fi
+	machine+=,kernel-irqchip=split
+	# QEMU 10.2 can abort if one of its threads stores to a device's memory while
+	# another one moves that, as in a reset of the function
+	threads=single
+	# and processors that take turns wait long for each other
+	cpus=1
+	# no_timer_check: where interrupts are remapped Linux panics if it counts too few
+	# timer interrupts at boot, which is what a busy host gives it
+	append+=" intel_iommu=on,sm_on no_timer_check"
+	devices+=(-L /usr/share/seabios -L /usr/share/qemu -device "$iommu"
+		-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+	for i in 0 1 2; do
+		devices+=(-device "pcie-root-port,id=rp$i,chassis=$((i + 1)),slot=$((i + 1))"
+			-device "vaccel,bus=rp$i,id=va$i,sva=${sva[i]}")
+	done
+}
+
 append="console=ttyS0,115200 ignore_loglevel panic=-1 oops=panic nokaslr \
 uacce_vm=$mode ${APPEND:-}"
+if [ "${CARRIER:-}" = vtd ]; then
+	rc=0
+	binary=$("$VM/qemu.sh" --path) || rc=$?
+	if [ $rc != 0 ]; then
+		say "$binary"
+		exit $rc
+	fi
+	accelerators
+fi
+
+qemu=(
+	"$binary" -nodefaults -no-user-config -no-reboot -display none
+	-machine "$machine" -accel "${ACCEL:-tcg,thread=$threads}" -cpu "max,la57=off"
+	-smp "$cpus" -m "${MEM:-2048}"
+	-kernel "$run/vmlinux" -initrd "$run/initramfs"
+	"${devices[@]}"
+)
 
 if [ "$mode" = shell ]; then
 	exec "${qemu[@]}" "$@" -append "${append/ignore_loglevel/quiet}" \

@@ -68,22 +68,40 @@ configure()
 	printf '%s\n' "$new" >"$stamp"
 }
 
+# all that a build depends on, unless the tree is the user's own
+inputs()
+{
+	cat "$out/.config"
+	cd "$src"
+	{
+		find drivers/misc/uacce -type f
+		grep '^include/' .uacce-laid-over
+	} | sort | xargs -d '\n' sha256sum
+}
+
 mkdir -p "$out"
 kernel_lock
 "$VM/overlay.sh"
 configure
-if [ "$*" = "vmlinux modules" ]; then
-	if [ -f "$out/.built" ]; then
+what=$*
+built=$out/.built-${what// /-}
+now=$(inputs | sha256sum)
+if [ -z "${KSRC:-}" ] && [ -f "$built" ] && [ "$(cat "$built")" = "$now" ]; then
+	exit 0
+fi
+if [ "$what" = "vmlinux modules" ]; then
+	if [ -f "$out/vmlinux" ]; then
 		step "building what changed in the $name kernel (seconds to a minute)"
 	else
 		step "building the $name kernel (the first time about" \
 			"$([ "$name" = debug ] && echo 10 || echo 6) minutes on 2 cores)"
 	fi
 fi
+rm -f "$built"
 if ! logged "$log" kmake -s "$@"; then
 	grep -E 'error:|ERROR:|undefined|\*\*\* \[' "$log" | head -n 20 >&2 || true
-	die "building $* of the $name kernel failed; all of it is in $log"
+	die "building $what of the $name kernel failed; all of it is in $log"
 fi
-[ "$*" != "vmlinux modules" ] || touch "$out/.built"
+echo "$now" >"$built"
 # warnings in our own files are worth a look even here
 grep -E '(drivers/misc/uacce|linux/uacce\.h|misc/uacce/).*warning:' "$log" >&2 || true

@@ -8,11 +8,12 @@
 
 rm -rf "$OUT"
 [ -d "$CACHE" ] || exit 0
-for dir in "$CACHE"/linux-* "$CACHE"/tree-*; do
+for dir in "$CACHE"/linux-* "$CACHE"/tree-* "$CACHE"/qemu; do
 	[ -d "$dir" ] || continue
 	(
 		lock "$dir/lock"
-		find "$dir" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
+		find "$dir" -mindepth 1 -maxdepth 1 ! -name lock ! -name download \
+			-exec rm -rf {} +
 	)
 done
 rm -rf "$CACHE"/sparse "$CACHE"/sparse.new

@@ -7,6 +7,10 @@ UACCE: accelerators that work on their user's own pointers.
                            a real file; FILE=path takes yours, leaves FILE.gz here
   make check               static checks and all selftests under a debug kernel;
                            TEST=pattern runs only the tests with that in their name
+  make check-vtd           only the tests on PCI Express, behind an Intel IOMMU;
+                           'make demo' and 'make vm' take VTD=1 for that one
+  make mutants             do the tests notice? each of ../mutants is a mistake in
+                           the core that some test must find; MUTANT=pattern
   make static              only the static checks
   make vm                  a shell in the virtual machine, everything loaded;
                            RUN='command' runs that instead,
@@ -20,5 +24,7 @@ UACCE: accelerators that work on their user's own pointers.
                            ALL=1 removes the whole cache
 
 The kernel is the newest 7.x that Debian packages; KSRC=tree takes your own.
+The accelerator on PCI Express is part of a QEMU that is built from Debian's source;
+QEMU_SRC=tree takes a source tree of yours, QEMU=binary one that has the device.
 Downloads and builds are kept in ${XDG_CACHE_HOME:-~/.cache}/uacce.
 END

@@ -49,7 +49,15 @@ else
 	options+=(CONFIG_UACCE_SIM=n)
 	say "the kernel in $KDIR lacks an option that the simulated accelerator" \
 	    "needs (IOMMU_SVA, IOMMU_IOPF, CONFIGFS_FS, ZLIB_DEFLATE," \
-	    "ZLIB_INFLATE); only uacce.ko is built."
+	    "ZLIB_INFLATE); it is not built."
+fi
+if has PCI_MSI; then
+	options+=(CONFIG_UACCE_VACCEL=m)
+	defines+=(-DCONFIG_UACCE_VACCEL_MODULE=1)
+else
+	options+=(CONFIG_UACCE_VACCEL=n)
+	say "the kernel in $KDIR has no MSI (PCI_MSI), so the driver of vaccel on" \
+	    "PCI Express is not built."
 fi
 
 step "building the modules for Linux $version (under a minute)"

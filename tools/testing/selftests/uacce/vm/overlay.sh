@@ -4,6 +4,9 @@
 # Lay our files over the kernel tree in the cache, in place of its own uacce.
 # A file is written only if its content differs, so that make rebuilds only
 # what changed, and one that we no longer have goes. The caller holds the lock.
+#
+# fixes/ holds mistakes of the kernel itself that the tests run into. One that a
+# kernel does not have (any more, or in this form) is left alone.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -29,3 +32,13 @@ if [ -f "$list" ]; then
 	done
 fi
 cp "$new" "$list"
+
+for fix in "$VM"/fixes/*.patch; do
+	if patch -d "$src" -p1 -R -s -f --dry-run <"$fix" >/dev/null 2>&1; then
+		continue
+	elif patch -d "$src" -p1 -s -f --dry-run <"$fix" >/dev/null 2>&1; then
+		patch -d "$src" -p1 -s <"$fix"
+	else
+		say "note: $(basename "$fix") does not fit this kernel and is left out."
+	fi
+done

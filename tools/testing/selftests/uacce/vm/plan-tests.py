@@ -1,29 +1,43 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-plan-tests.py DIRECTORY SECONDS MACHINES TIMES [PATTERN]: say who runs what.
+plan-tests.py DIRECTORY SECONDS MACHINES TIMES LANE [PATTERN]: say who runs what.
 
 DIRECTORY holds the installed selftests and .programs, the list of them. Each
 program that was built with the kselftest harness is asked for its tests, here
 on the host, so that a test which never shows up in the guest is missed. Writes
-for each machine N, at most MACHINES, DIRECTORY/.plan.N for the guest ("program
-seconds arguments...") and DIRECTORY/.expected.N for the report ("program test",
+for each machine N, at most MACHINES, DIRECTORY/.plan.LANEN for the guest ("program
+seconds arguments...") and DIRECTORY/.expected.LANEN for the report ("program test",
 test "*" if a program cannot list them). The file TIMES says how long programs
 took before, so that the machines end at about the same time. PATTERN takes the
 programs, or the single tests, with that in their name; it may have wildcards.
+
+Programs that say that they are of use in one lane only are left out of others;
+DIRECTORY/.left-out.LANE names them.
 """
 
 import fnmatch
 import os
+import re
 import subprocess
 import sys
 
 
+def content(program):
+    with open(program, "rb") as f:
+        return f.read()
+
+
+def is_for(program, lane):
+    """Some programs are for one lane only, see ONLY_IN_LANE() in uacce_test.h."""
+    m = re.search(rb"@only in lane (\w+)@", content(program))
+    return not m or m.group(1).decode() == lane
+
+
 def harness_tests(program):
     """The names of the tests of a harness program; None for another kind."""
-    with open(program, "rb") as f:
-        if b"-l       list all tests" not in f.read():
-            return None
+    if b"-l       list all tests" not in content(program):
+        return None
     listing = subprocess.run([program, "-l"], stderr=subprocess.PIPE, text=True,
                              stdin=subprocess.DEVNULL, check=False).stderr
     names = []
@@ -75,13 +89,18 @@ def share(programs, machines, times):
 
 
 def main():
-    directory, seconds, machines, times = sys.argv[1:5]
-    pattern = f"*{sys.argv[5]}*" if len(sys.argv) > 5 and sys.argv[5] else "*"
+    directory, seconds, machines, times, lane = sys.argv[1:6]
+    pattern = f"*{sys.argv[6]}*" if len(sys.argv) > 6 and sys.argv[6] else "*"
     plan, expected = {}, {}
 
     with open(os.path.join(directory, ".programs"), encoding="utf-8") as f:
         programs = f.read().split()
+    left_out = [p for p in programs if not is_for(os.path.join(directory, p), lane)]
+    with open(os.path.join(directory, f".left-out.{lane}"), "w", encoding="utf-8") as f:
+        f.writelines(f"{p}\n" for p in left_out)
     for name in programs:
+        if name in left_out:
+            continue
         tests = harness_tests(os.path.join(directory, name))
         arguments = []
         if fnmatch.fnmatch(name, pattern):
@@ -100,7 +119,7 @@ def main():
     if not plan:
         sys.exit(f"error: no test program and no test matches {pattern}.")
     for n, part in enumerate(share(list(plan), int(machines), times), 1):
-        for name, lines in ((f".plan.{n}", plan), (f".expected.{n}", expected)):
+        for name, lines in ((f".plan.{lane}{n}", plan), (f".expected.{lane}{n}", expected)):
             with open(os.path.join(directory, name), "w", encoding="utf-8") as f:
                 f.write("\n".join(lines[p] for p in part) + "\n")
 

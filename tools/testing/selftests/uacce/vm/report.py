@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """
-report.py EXPECTED COUNTS MACHINE: read on stdin what the guest says (see guest/check),
+report.py [--first] EXPECTED COUNTS MACHINE: read on stdin what the guest says (see guest/check),
 print a line for each program and the whole story of each failure, and add to
 the file COUNTS one line "pass NAME", "fail NAME" or "skip NAME" per test.
 
 A program must announce its plan, keep to it, and run exactly the tests that
 EXPECTED has for it; a test that is missing, or that nobody expected, fails.
+With --first that is all as soon as one test has failed.
 """
 
 import re
@@ -77,10 +78,15 @@ def show(program, seconds):
             text += f", {count[verdict]} {word}"
     word = "FAIL" if count["fail"] else "ok"
     lines = [f"  {word:4} {program.name:28} {text:36}" + (f"{seconds:>4} s" if seconds else "")]
-    for verdict, test, reason, story in program.results:
+    skips = {}
+    for verdict, test, reason, _ in program.results:
         if verdict == "skip":
-            lines.append(f"       skipped: {test}: {reason or 'no reason given'}")
-        elif verdict == "fail":
+            skips.setdefault(reason or "no reason given", []).append(test)
+    for reason, tests in skips.items():
+        lines.append(f"       skipped: {', '.join(tests[:2])}"
+                     + (f" and {len(tests) - 2} more" if len(tests) > 2 else "") + f": {reason}")
+    for verdict, test, reason, story in program.results:
+        if verdict == "fail":
             lines.append(f"       FAILED: {test}" + (f": {reason}" if reason else ""))
             lines += [f"           {line}" for line in story[-40:]]
     # in one go: there may be several of us
@@ -88,16 +94,31 @@ def show(program, seconds):
     sys.stdout.flush()
 
 
+def failed(program):
+    return any(r[0] == "fail" for r in program.results)
+
+
+def account(arguments, programs):
+    """Add all results to COUNTS."""
+    _, counts, machine = arguments
+    with open(counts, "a", encoding="utf-8") as f:
+        for program in programs:
+            for verdict, test, _, _ in program.results:
+                f.write(f"{verdict} {machine}: {program.name}: {test}\n")
+
+
 def main():
     signal.signal(signal.SIGINT, signal.SIG_DFL)    # no traceback for Ctrl-C
+    first = sys.argv[1] == "--first"
+    arguments = sys.argv[2:] if first else sys.argv[1:]
     expected = {}
-    with open(sys.argv[1], encoding="utf-8") as f:
+    with open(arguments[0], encoding="utf-8") as f:
         for line in f:
             name, test = line.split()
             expected.setdefault(name, []).append(test)
 
     finished = []
-    machine = Program(f"machine {sys.argv[3]} itself", ["*"])
+    machine = Program(f"machine {arguments[2]} itself", ["*"])
     current = None
     done = False
     for raw in sys.stdin.buffer:
@@ -115,6 +136,12 @@ def main():
             done = True
         else:
             (current or machine).line(line)
+        if first and any(failed(p) for p in [machine, current] + finished if p):
+            if current:
+                show(current, "")
+                finished.append(current)
+            account(arguments, [machine] + finished)
+            return
 
     if current:
         current.finish(None, "?")
@@ -134,10 +161,7 @@ def main():
             show(program, 0)
             finished.append(program)
 
-    with open(sys.argv[2], "a", encoding="utf-8") as f:
-        for program in [machine] + finished:
-            for verdict, test, _, _ in program.results:
-                f.write(f"{verdict} {program.name}: {test}\n")
+    account(arguments, [machine] + finished)
 
 
 if __name__ == "__main__":

@@ -50,14 +50,14 @@ BAD = {
 }
 
 
-def counts(text):
+def counts(text, *options):
     """Run report.py on the text; the numbers of passes, failures and skips."""
     with tempfile.TemporaryDirectory() as d:
         expected, result = os.path.join(d, "expected"), os.path.join(d, "counts")
         with open(expected, "w", encoding="utf-8") as f:
             f.write(EXPECTED)
         report = os.path.join(os.path.dirname(os.path.abspath(__file__)), "report.py")
-        subprocess.run([sys.executable, report, expected, result, "1"], input=text, text=True,
+        subprocess.run([sys.executable, report, *options, expected, result, "1"], input=text, text=True,
                        stdout=subprocess.DEVNULL, check=True)
         with open(result, encoding="utf-8") as f:
             words = [line.split()[0] for line in f]
@@ -68,10 +68,16 @@ def main():
     wrong = []
     if counts(GOOD) != (4, 0, 1):
         wrong.append(f"a good run: {counts(GOOD)} instead of (4, 0, 1)")
+    if counts(GOOD, "--first") != (4, 0, 1):
+        wrong.append(f"a good run with --first: {counts(GOOD, '--first')}")
+    if counts(GOOD.replace("ok 1 f.one", "not ok 1 f.one"), "--first") != (1, 1, 0):
+        wrong.append("--first does not end with the first failure")
     for name, (old, new) in BAD.items():
         assert old in GOOD
         if counts(GOOD.replace(old, new, 1))[1] == 0:
             wrong.append(f"{name} was not noticed")
+        if counts(GOOD.replace(old, new, 1), "--first")[1] == 0:
+            wrong.append(f"{name} was not noticed with --first")
     sys.exit("\n".join(wrong) or 0)
 
 

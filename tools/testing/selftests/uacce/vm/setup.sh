@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Install what the build, the virtual machine and the static checks need from
-# Debian's packages. Does nothing where everything is there.
+# setup.sh [qemu]: install what the build, the virtual machine and the static checks
+# need from Debian's packages, with "qemu" also what building QEMU needs. Does
+# nothing where everything is there.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -13,6 +14,13 @@ packages=(
 	qemu-system-x86 busybox-static		# the virtual machine
 	shellcheck				# the static checks
 )
+if [ "${1:-}" = qemu ]; then
+	packages+=(
+		ninja-build pkg-config python3-venv libglib2.0-dev libfdt-dev
+		device-tree-compiler
+		qemu-system-data seabios	# the firmware
+	)
+fi
 
 command -v apt-get >/dev/null ||
 	die "this is no Debian system: there is no apt-get." \

@@ -3,7 +3,8 @@
 #
 # "make vm": a shell in the virtual machine with everything loaded. With
 # RUN='command' that command is run instead, its output is what is printed.
-# KERNEL=debug boots the kernel of "make check" (with the selftests in /tests).
+# KERNEL=debug boots the kernel of "make check" (with the selftests in /tests),
+# VTD=1 has the accelerators on PCI Express, behind an Intel IOMMU.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -13,6 +14,10 @@
 kernel=${KERNEL:-lean}
 "$VM/setup.sh"
 "$VM/fetch.sh"
+if [ -n "${VTD:-}" ]; then
+	QEMU=$("$VM/qemu.sh" --path) || die "there is no QEMU for VTD=1: $QEMU"
+	export QEMU CARRIER=vtd
+fi
 
 run=$(mktemp -d)
 trap 'rm -rf "$run"' EXIT
