@@ -52,8 +52,10 @@ accelerators()
 	done
 }
 
+# On a loaded machine the guest gets the frequency of its TSC wrong, sometimes by a
+# factor of 60, and then all its time limits. HPET and PM timer are always right.
 append="console=ttyS0,115200 ignore_loglevel panic=-1 oops=panic nokaslr \
-uacce_vm=$mode ${APPEND:-}"
+tsc=unstable uacce_vm=$mode ${APPEND:-}"
 if [ "${CARRIER:-}" = vtd ]; then
 	rc=0
 	binary=$("$VM/qemu.sh" --path) || rc=$?
