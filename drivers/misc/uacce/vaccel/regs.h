@@ -67,8 +67,8 @@
 #define VACCEL_DIAG_ACTION	0x8000		/* WO: one of these: */
 #define VACCEL_DIAG_CLEAR		1	/* counters, holds, fails, limit to 0 */
 #define VACCEL_DIAG_FATAL		2	/* the device fails */
-#define VACCEL_DIAG_VANISH		3	/* it is gone without a word */
-#define VACCEL_DIAG_UNPLUG		4	/* somebody asks for its removal */
+#define VACCEL_DIAG_VANISH		3	/* it is gone without a word; a bus reset helps */
+#define VACCEL_DIAG_UNPLUG		4	/* somebody wants it out, and in again later */
 #define VACCEL_DIAG_LIMIT	0x8004		/* RW: shown in QUEUES if not 0 */
 
 /* What must never happen */

@@ -9,7 +9,11 @@
 #include "monitor/qdev.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
+#include "qemu/timer.h"
 #include "qobject/qdict.h"
+
+/* From the end of a device that was unplugged until there is a new one */
+#define VACCEL_PLUG_MS		3000
 
 #define VACCEL_POINT_STRIDE	(VACCEL_DIAG_HOLD(1) - VACCEL_DIAG_HOLD(0))
 
@@ -135,18 +139,30 @@ static void vaccel_unplug(void *opaque)
 	object_unref(OBJECT(dev));
 }
 
+/**
+ * struct vaccel_plug - a device that is about to be plugged in
+ * @timer: when
+ * @what: which
+ */
+struct vaccel_plug {
+	QEMUTimer *timer;
+	QDict *what;
+};
+
 static void vaccel_plug(void *opaque)
 {
-	QDict *what = opaque;
+	struct vaccel_plug *plug = opaque;
 	Error *err = NULL;
 	DeviceState *dev;
 
-	dev = qdev_device_add_from_qdict(what, false, &err);
+	dev = qdev_device_add_from_qdict(plug->what, false, &err);
 	if (dev)
 		object_unref(OBJECT(dev));
 	if (err)
 		warn_report_err(err);
-	qobject_unref(what);
+	qobject_unref(plug->what);
+	timer_free(plug->timer);
+	g_free(plug);
 }
 
 /**
@@ -154,11 +170,13 @@ static void vaccel_plug(void *opaque)
  * @d: the device; it is on its way out
  *
  * Who pressed the button of the slot finds it switched off, pulls the device out,
- * and puts it back: the machine is as it was before, but for the power of the slot.
+ * and puts it back: the machine is as it was before. Not at once, as systems ignore
+ * for a second or so what happens in a slot that they have just switched off.
  */
 void vaccel_plug_anew(struct vaccel_dev *d)
 {
 	g_autofree char *queues = g_strdup_printf("%u", d->nr_queues);
+	struct vaccel_plug *plug = g_new0(struct vaccel_plug, 1);
 	DeviceState *dev = DEVICE(d);
 	QDict *what = qdict_new();
 
@@ -168,8 +186,11 @@ void vaccel_plug_anew(struct vaccel_dev *d)
 		qdict_put_str(what, "id", dev->id);
 	qdict_put_str(what, "sva", d->sva ? "on" : "off");
 	qdict_put_str(what, "queues", queues);
-	/* When this one has left the slot, and its name */
-	aio_bh_schedule_oneshot(qemu_get_aio_context(), vaccel_plug, what);
+
+	plug->what = what;
+	plug->timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, vaccel_plug, plug);
+	timer_mod(plug->timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) +
+			       VACCEL_PLUG_MS);
 }
 
 static void vaccel_diag_action(struct vaccel_dev *d, uint32_t action)
