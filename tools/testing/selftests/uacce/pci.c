@@ -126,6 +126,37 @@ int pci_wait_gone(const struct pci_function *f)
 	return 0;
 }
 
+/* Is the function an accelerator that can be opened? */
+static bool pci_has_node(const char *name)
+{
+	char path[PATH_MAX], node[NAME_MAX + 6] = "";
+	struct dirent *e;
+	DIR *dir;
+
+	pci_path(name, "uacce", path, sizeof(path));
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while ((e = readdir(dir))) {
+		if (e->d_name[0] != '.')
+			snprintf(node, sizeof(node), "/dev/%s", e->d_name);
+	}
+	closedir(dir);
+	return !access(node, F_OK);
+}
+
+int pci_wait_back(const struct pci_function *f)
+{
+	long end = now_ms() + SIM_TIMEOUT_MS;
+
+	while (!pci_has_node(f->name)) {
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+		nap();
+	}
+	return 0;
+}
+
 /* Does @slot belong to the bus and device of the function? */
 static bool slot_is(const char *slot, const struct pci_function *f)
 {
@@ -164,20 +195,35 @@ static void reset_bus(const struct pci_function *f)
 	nap();
 }
 
+/* Something that may help; one after the other, as often as there is time */
+static void revive(const struct pci_function *f, unsigned int how)
+{
+	/* a function that does not answer has to go before it can come */
+	if (pci_is_there(f->name))
+		pci_remove_function(f);
+	switch (how % 3) {
+	case 1:
+		reset_bus(f);
+		break;
+	case 2:
+		slot_switch_on(f);
+		break;
+	}
+	write_file(PCI "/rescan", "1");
+}
+
 int pci_bring_back(const struct pci_function *f)
 {
-	int tries;
+	long end = now_ms() + SIM_TIMEOUT_MS;
+	unsigned int how = 0;
 
-	for (tries = 0; tries < 3; tries++) {
-		if (pci_answers(f->name))
-			return 0;
-		if (pci_is_there(f->name))
-			pci_remove_function(f);
-		if (tries == 1)
-			reset_bus(f);
-		if (tries == 2)
-			slot_switch_on(f);
-		write_file(PCI "/rescan", "1");
+	while (!pci_answers(f->name)) {
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+		revive(f, how);
+		/* it may need a while */
+		if (how++ >= 2)
+			usleep(100000);
 	}
-	return pci_answers(f->name) ? 0 : -ENODEV;
+	return 0;
 }

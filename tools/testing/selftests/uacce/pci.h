@@ -28,9 +28,11 @@ int pci_set_master(const struct pci_function *f, bool on);
 int pci_remove_function(const struct pci_function *f);
 /* Waits until it is no longer in that list */
 int pci_wait_gone(const struct pci_function *f);
+/* Waits until it is an accelerator again, without doing anything for it */
+int pci_wait_back(const struct pci_function *f);
 /*
- * Has the function in that list, and bound to its driver, whatever became of it:
- * looks for it on the bus, resets the bus, switches the slot on
+ * Has the function in that list, whatever became of it: looks for it on the bus,
+ * resets the bus, switches the slot on
  */
 int pci_bring_back(const struct pci_function *f);
 
