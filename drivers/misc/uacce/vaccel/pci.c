@@ -11,9 +11,6 @@
 
 #define VACCEL_NAME		"uacce_vaccel"
 
-/* Most vectors for queues: x86 has about 200 for each CPU and all its devices. */
-#define VACCEL_QUEUE_VECTORS	128
-
 /*
  * Each vaccel of version 1 has all of these. User libraries look a name up with
  * strstr(), and at the first hit only: no name may be part of an earlier one.
@@ -128,7 +125,9 @@ static int vaccel_online(struct pci_dev *pdev)
 
 /*
  * Now and not when a queue is opened: that is quicker then, and does not fail for
- * want of a vector. Handlers can share one, so their number does not matter.
+ * want of a vector. Queues can share one, and no more can interrupt at a time than
+ * there are CPUs. Do not take more than that: a machine has about 200 for each CPU,
+ * and those that come after you get the error.
  */
 static int vaccel_init_irqs(struct vaccel *vaccel)
 {
@@ -138,7 +137,7 @@ static int vaccel_init_irqs(struct vaccel *vaccel)
 
 	nr_vectors = pci_alloc_irq_vectors(pdev, 1,
 					   1 + min(vaccel->nr_queues,
-						   VACCEL_QUEUE_VECTORS),
+						   num_possible_cpus()),
 					   PCI_IRQ_MSIX);
 	if (nr_vectors < 0)
 		return nr_vectors;

@@ -39,8 +39,9 @@ accelerators()
 	# QEMU 10.2 can abort if one of its threads stores to a device's memory while
 	# another one moves that, as in a reset of the function
 	threads=single
-	# and processors that take turns wait long for each other
-	cpus=1
+	# and processors that take turns wait long for each other. Four more could come:
+	# drivers take vectors for them.
+	cpus=1,maxcpus=4
 	# no_timer_check: where interrupts are remapped Linux panics if it counts too few
 	# timer interrupts at boot, which is what a busy host gives it
 	append+=" intel_iommu=on,sm_on no_timer_check"
