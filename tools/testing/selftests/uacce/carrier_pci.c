@@ -4,8 +4,8 @@
  * whoever made the instance, for as long as it has it. A file for each, below
  * CLAIMS, says which function that is, so that other processes find it.
  *
- * What happens to bonds and queues is counted by histograms on the tracepoints of
- * the core, what happens on the device by its diagnostics.
+ * What happens to bonds and queues is counted by the tracepoints of the core, what
+ * happens on the device by its diagnostics.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,84 +23,13 @@
 
 #include "kselftest.h"
 #include "carrier.h"
+#include "events.h"
 #include "regs.h"
 #include "sim.h"
 
 #define PCI_DEVICES	"/sys/bus/pci/devices"
 #define PCI_DRIVER	"/sys/bus/pci/drivers/uacce_vaccel"
 #define CLAIMS		"/tmp/uacce-pci"
-#define TRACEFS		"/sys/kernel/tracing"
-#define EVENTS		TRACEFS "/events/uacce"
-
-/* Counters of the core's tracepoints; a failed op does not count */
-static const char * const events[] = {
-	"uacce_bind", "uacce_unbind", "uacce_mm_exit",
-	"uacce_get_queue", "uacce_put_queue",
-	"uacce_start_queue", "uacce_stop_queue",
-};
-
-static bool event_has_ret(const char *event)
-{
-	return strstr(event, "_queue");
-}
-
-static int event_command(const char *event, const char *suffix)
-{
-	char path[PATH_MAX], text[80];
-
-	snprintf(path, sizeof(path), EVENTS "/%s/trigger", event);
-	snprintf(text, sizeof(text), "hist:keys=dev%s%s", suffix,
-		 event_has_ret(event) ? " if ret==0" : "");
-	return write_file(path, text);
-}
-
-/* One line of a histogram: { dev: vaccel-0        } hitcount:          3 */
-static long event_count(const char *event, const char *dev)
-{
-	char path[PATH_MAX], line[200], name[64];
-	long val = 0, n;
-	FILE *f;
-
-	snprintf(path, sizeof(path), EVENTS "/%s/hist", event);
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "{ dev: %63s } hitcount: %ld", name, &n) == 2 &&
-		    !strcmp(name, dev))
-			val = n;
-	}
-	fclose(f);
-	return val;
-}
-
-static long event_diff(const char *plus, const char *minus, const char *dev)
-{
-	long a = event_count(plus, dev), b = event_count(minus, dev);
-
-	if (a < 0)
-		return a;
-	return b < 0 ? b : a - b;
-}
-
-static int pci_count_events(void)
-{
-	char path[PATH_MAX], text[256];
-	unsigned int i;
-	int ret;
-
-	for (i = 0; i < ARRAY_SIZE(events); i++) {
-		snprintf(path, sizeof(path), EVENTS "/%s/trigger", events[i]);
-		ret = read_file(path, text, sizeof(text));
-		if (ret < 0)
-			return ret;
-		if (!strstr(text, "hist:keys=dev"))
-			ret = event_command(events[i], "");
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
-}
 
 static const char *pci_unavailable(void)
 {
@@ -111,13 +39,10 @@ static const char *pci_unavailable(void)
 		load_module("uacce_vaccel");
 	if (stat(PCI_DRIVER, &st))
 		return "module uacce_vaccel (CONFIG_UACCE_VACCEL) is not available";
-	if (stat(EVENTS, &st) &&
-	    mount("none", TRACEFS, "tracefs", 0, NULL) && errno != EBUSY)
-		return "cannot mount tracefs";
-	if (pci_count_events())
-		return "needs histograms of trace events (CONFIG_HIST_TRIGGERS)";
 	if (mkdir(CLAIMS, 0755) && errno != EEXIST)
 		return "cannot write to /tmp";
+	if (events_prepare())
+		return "needs instances of the tracer (CONFIG_FTRACE)";
 	return NULL;
 }
 
@@ -324,6 +249,7 @@ static int find_function(bool sva, char *bdf, size_t len)
 static int pci_remove(const char *name)
 {
 	char path[PATH_MAX], bdf[NAME_MAX + 1];
+	bool claimed;
 	int ret;
 
 	ret = claim_read(name, bdf, sizeof(bdf));
@@ -333,28 +259,31 @@ static int pci_remove(const char *name)
 	if (ret)
 		return ret;
 	claim_path(name, path, sizeof(path));
-	return unlink(path) ? -errno : 0;
+	if (unlink(path))
+		return -errno;
+	ret = claims(bdf, &claimed);
+	if (ret > 0)
+		return 0;
+	return ret ?: events_end();
 }
 
 static int pci_make(const char *name, bool no_sva)
 {
 	char path[PATH_MAX], bdf[NAME_MAX + 1];
 	bool claimed;
-	unsigned int i;
 	int ret;
 
 	/* of a test that was killed */
 	ret = pci_remove(name);
 	if (ret && ret != -ENOENT)
 		return ret;
-
 	ret = find_function(!no_sva, bdf, sizeof(bdf));
 	if (ret)
 		return ret;
 	/* Counting begins with the first of the instances that a test has. */
 	ret = claims(bdf, &claimed);
-	for (i = 0; !ret && i < ARRAY_SIZE(events); i++)
-		ret = event_command(events[i], ":clear");
+	if (!ret)
+		ret = events_begin(CLAIMS);
 	if (ret < 0)
 		return ret;
 
@@ -494,26 +423,36 @@ static int pci_noted_name(const char *name, const char *bdf, char *dev,
 	return ret ?: (int)strlen(dev);
 }
 
+static long event_diff(enum event plus, enum event minus, const char *dev)
+{
+	long a = event_count(CLAIMS, plus, dev);
+	long b = event_count(CLAIMS, minus, dev);
+
+	if (a < 0)
+		return a;
+	return b < 0 ? b : a - b;
+}
+
 static long pci_event_stat(const char *stat, const char *dev)
 {
 	if (!strcmp(stat, "binds"))
-		return event_count("uacce_bind", dev);
+		return event_count(CLAIMS, EVENT_BIND, dev);
 	if (!strcmp(stat, "unbinds"))
-		return event_count("uacce_unbind", dev);
+		return event_count(CLAIMS, EVENT_UNBIND, dev);
 	if (!strcmp(stat, "pasids"))
-		return event_diff("uacce_bind", "uacce_unbind", dev);
+		return event_diff(EVENT_BIND, EVENT_UNBIND, dev);
 	if (!strcmp(stat, "gets"))
-		return event_count("uacce_get_queue", dev);
+		return event_count(CLAIMS, EVENT_GET_QUEUE, dev);
 	if (!strcmp(stat, "puts"))
-		return event_count("uacce_put_queue", dev);
+		return event_count(CLAIMS, EVENT_PUT_QUEUE, dev);
 	if (!strcmp(stat, "queues"))
-		return event_diff("uacce_get_queue", "uacce_put_queue", dev);
+		return event_diff(EVENT_GET_QUEUE, EVENT_PUT_QUEUE, dev);
 	if (!strcmp(stat, "starts"))
-		return event_count("uacce_start_queue", dev);
+		return event_count(CLAIMS, EVENT_START_QUEUE, dev);
 	if (!strcmp(stat, "stops"))
-		return event_count("uacce_stop_queue", dev);
+		return event_count(CLAIMS, EVENT_STOP_QUEUE, dev);
 	if (!strcmp(stat, "running"))
-		return event_diff("uacce_start_queue", "uacce_stop_queue", dev);
+		return event_diff(EVENT_START_QUEUE, EVENT_STOP_QUEUE, dev);
 	return -EOPNOTSUPP;
 }
 
