@@ -20,290 +20,6 @@
 #define MADV_COLLAPSE	25
 #endif
 
-/*
- * A descriptor on BUF pages, all of which the device has used before. While it is
- * held, something happens to page HIT.
- */
-#define BUF	8
-#define HIT	4
-
-FIXTURE(held)
-{
-	struct sim sim;
-	struct vq vq;
-	int file;	/* what the buffer is a mapping of: 'o' all over */
-	__u8 *p;	/* the buffer */
-	__u8 *hit;	/* page HIT of it */
-};
-
-/*
- * @point: where it is held
- * @write: a FILL with 'd', or else a CRC32
- * @next: first page that it will access when it goes on
- */
-FIXTURE_VARIANT(held)
-{
-	const char *point;
-	bool write;
-	unsigned int next;
-};
-
-FIXTURE_VARIANT_ADD(held, read_not_yet_begun) { .point = "engine" };
-FIXTURE_VARIANT_ADD(held, write_not_yet_begun)
-{
-	.point = "engine", .write = true,
-};
-
-FIXTURE_VARIANT_ADD(held, read_between_two_pages)
-{
-	.point = "dma", .next = 1,
-};
-
-FIXTURE_VARIANT_ADD(held, write_between_two_pages)
-{
-	.point = "dma", .next = 1, .write = true,
-};
-
-FIXTURE_VARIANT_ADD(held, read_waiting_for_a_page)
-{
-	.point = "page_response", .next = 1,
-};
-
-FIXTURE_VARIANT_ADD(held, write_waiting_for_a_page)
-{
-	.point = "page_response", .next = 1, .write = true,
-};
-
-FIXTURE_SETUP(held)
-{
-	struct sim_config cfg = {};
-	struct vaccel_desc d;
-	bool waits;
-
-	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
-		return;
-	ASSERT_EQ(PAGE, getpagesize());
-	ASSERT_EQ(0, vq_open(&self->vq, &self->sim));
-
-	self->file = memory_file(BUF);
-	self->p = map_file(self->file, BUF, PROT_READ | PROT_WRITE, MAP_SHARED);
-	self->hit = self->p + HIT * PAGE;
-	/* for writing, and so for reading as well */
-	ASSERT_EQ(VACCEL_ST_OK, dev_fill(&self->vq, self->p, BUF * PAGE, 'o'));
-
-	/* The data stay in the file; it is the translation that goes */
-	waits = !strcmp(variant->point, "page_response");
-	if (waits)
-		ASSERT_EQ(0, madvise(self->p + PAGE, PAGE, MADV_DONTNEED));
-
-	d = variant->write ? d_fill(&self->vq, self->p, BUF * PAGE, PATTERN('d')) :
-			     d_crc(&self->vq, self->p, BUF * PAGE, 0);
-	ASSERT_EQ(0, dev_hold(&self->sim, &self->vq, variant->point, &d));
-	ASSERT_EQ(1, vq_cq_tail(&self->vq));
-}
-
-FIXTURE_TEARDOWN_PARENT(held)
-{
-	teardown_sim(_metadata, &self->sim);
-}
-
-/* Is page @page of the file @value all over? */
-static bool file_page_is(int file, unsigned int page, __u8 value)
-{
-	__u8 buf[PAGE];
-
-	return pread(file, buf, PAGE, page * PAGE) == PAGE &&
-	       all_bytes(buf, PAGE, value);
-}
-
-/* The file before page @page was written by the device, what follows was not */
-static void expect_written(struct __test_metadata *_metadata, int file,
-			   bool write, unsigned int page)
-{
-	unsigned int i;
-
-	for (i = 0; i < BUF; i++) {
-		EXPECT_TRUE(file_page_is(file, i,
-					 write && i < page ? 'd' : 'o')) {
-			TH_LOG("page %u of the file", i);
-		}
-	}
-}
-
-/* The device goes on; its work ends with a fault at page @page */
-static void expect_end_at(struct __test_metadata *_metadata,
-			  struct sim *sim, struct vq *vq, const char *point,
-			  bool write, const __u8 *addr)
-{
-	ASSERT_EQ(0, sim_release(sim, point));
-	EXPECT_EQ(0, vq_wait_fault(vq, write ? VACCEL_ST_FAULT_WRITE :
-					       VACCEL_ST_FAULT_READ,
-				   (unsigned long)addr));
-}
-
-/*
- * The device goes on and succeeds, having seen @value on page HIT, if it reads,
- * and 'o' elsewhere
- */
-static void expect_success(struct __test_metadata *_metadata,
-			   struct sim *sim, struct vq *vq, const char *point,
-			   bool write, __u8 value)
-{
-	struct vq_done done;
-	__u8 want[BUF * PAGE];
-
-	ASSERT_EQ(0, sim_release(sim, point));
-	ASSERT_EQ(VACCEL_ST_OK, vq_wait(vq, &done));
-	if (write)
-		return;
-	memset(want, 'o', sizeof(want));
-	memset(want + HIT * PAGE, value, PAGE);
-	EXPECT_EQ(ref_crc32(0, want, sizeof(want)), done.result);
-}
-
-#define END_AT(addr) \
-	expect_end_at(_metadata, &self->sim, &self->vq, variant->point, \
-		      variant->write, addr)
-#define SUCCESS(value) \
-	expect_success(_metadata, &self->sim, &self->vq, variant->point, \
-		       variant->write, value)
-#define WRITTEN(pages) \
-	expect_written(_metadata, self->file, variant->write, pages)
-
-TEST_F(held, goes_on_where_nothing_has_changed)
-{
-	SUCCESS('o');
-	WRITTEN(BUF);
-}
-
-TEST_F(held, unmapped_page_is_a_fault)
-{
-	ASSERT_EQ(0, munmap(self->hit, PAGE));
-	END_AT(self->hit);
-	WRITTEN(HIT);
-}
-
-TEST_F(held, unmapped_buffer_is_a_fault_at_once)
-{
-	ASSERT_EQ(0, munmap(self->p, BUF * PAGE));
-	END_AT(self->p + variant->next * PAGE);
-	WRITTEN(variant->next);
-}
-
-TEST_F(held, what_is_mapped_instead_is_used)
-{
-	int other = memory_file(BUF);
-	__u8 page[PAGE];
-
-	memset(page, 'n', PAGE);
-	ASSERT_EQ(PAGE, pwrite(other, page, PAGE, HIT * PAGE));
-	ASSERT_EQ(0, munmap(self->hit, PAGE));
-	ASSERT_EQ(self->hit, mmap(self->hit, PAGE, PROT_READ | PROT_WRITE,
-				  MAP_SHARED | MAP_FIXED, other, HIT * PAGE));
-	SUCCESS('n');
-	EXPECT_TRUE(file_page_is(other, HIT, variant->write ? 'd' : 'n'));
-	/* what was there before is nobody's any more */
-	EXPECT_TRUE(file_page_is(self->file, HIT, 'o'));
-}
-
-TEST_F(held, what_is_mapped_over_it_is_used)
-{
-	ASSERT_EQ(self->hit, mmap(self->hit, PAGE, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-				  0));
-	SUCCESS(0);
-	EXPECT_TRUE(all_bytes(self->hit, PAGE, variant->write ? 'd' : 0));
-	EXPECT_TRUE(file_page_is(self->file, HIT, 'o'));
-}
-
-TEST_F(held, read_only_page_can_only_be_read)
-{
-	ASSERT_EQ(0, mprotect(self->hit, PAGE, PROT_READ));
-	if (variant->write)
-		END_AT(self->hit);
-	else
-		SUCCESS('o');
-	WRITTEN(HIT);
-}
-
-TEST_F(held, page_without_access_is_a_fault)
-{
-	ASSERT_EQ(0, mprotect(self->hit, PAGE, PROT_NONE));
-	END_AT(self->hit);
-	WRITTEN(HIT);
-}
-
-TEST_F(held, protection_that_was_lifted_again_is_no_fault)
-{
-	ASSERT_EQ(0, mprotect(self->p, BUF * PAGE, PROT_NONE));
-	ASSERT_EQ(0, mprotect(self->p, BUF * PAGE, PROT_READ));
-	ASSERT_EQ(0, mprotect(self->p, BUF * PAGE, PROT_READ | PROT_WRITE));
-	SUCCESS('o');
-	WRITTEN(BUF);
-}
-
-TEST_F(held, page_that_was_moved_is_a_fault_and_left_alone)
-{
-	__u8 *new = fresh(1);
-
-	ASSERT_EQ(new, mremap(self->hit, PAGE, PAGE,
-			      MREMAP_MAYMOVE | MREMAP_FIXED, new));
-	END_AT(self->hit);
-	WRITTEN(HIT);
-	/* at its new place it can be used */
-	EXPECT_TRUE(dev_sees(&self->vq, new, PAGE, 'o'));
-	EXPECT_EQ(VACCEL_ST_OK, dev_fill(&self->vq, new, PAGE, 'm'));
-	EXPECT_TRUE(file_page_is(self->file, HIT, 'm'));
-}
-
-TEST_F(held, dropped_page_is_found_again)
-{
-	ASSERT_EQ(0, madvise(self->p, BUF * PAGE, MADV_DONTNEED));
-	SUCCESS('o');
-	WRITTEN(BUF);
-}
-
-TEST_F(held, hole_in_the_file_is_zeros)
-{
-	ASSERT_EQ(0, fallocate(self->file,
-			       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			       HIT * PAGE, PAGE));
-	SUCCESS(0);
-	EXPECT_TRUE(file_page_is(self->file, HIT, variant->write ? 'd' : 0));
-}
-
-static long cut_file(long file, long size, long unused)
-{
-	return ftruncate(file, size) ? -errno : 0;
-}
-
-TEST_F(held, file_that_another_process_cuts_off_is_a_fault)
-{
-	struct peer peer;
-
-	ASSERT_EQ(0, peer_start(&peer));
-	ASSERT_EQ(0, peer_call(&peer, cut_file, self->file, HIT * PAGE, 0));
-	END_AT(self->hit);
-	/* no byte was written to what the file was cut off from */
-	ASSERT_EQ(0, peer_call(&peer, cut_file, self->file, BUF * PAGE, 0));
-	EXPECT_TRUE(file_page_is(self->file, HIT, 0));
-	EXPECT_EQ(VACCEL_ST_OK, dev_fill(&self->vq, self->hit, PAGE, 'n'));
-	EXPECT_EQ(0, peer_exit(&peer));
-}
-
-TEST_F(held, what_another_process_writes_is_read)
-{
-	struct peer peer;
-
-	ASSERT_EQ(0, peer_start(&peer));
-	/* at the same address, of the same file, in another address space */
-	ASSERT_EQ(0, peer_call(&peer, peer_poke, (long)self->hit, PAGE, 'c'));
-	SUCCESS('c');
-	EXPECT_EQ(1, peer_call(&peer, peer_peek, (long)self->hit, PAGE,
-			       variant->write ? 'd' : 'c'));
-	EXPECT_EQ(0, peer_exit(&peer));
-}
-
 FIXTURE(translation)
 {
 	struct sim sim;
@@ -325,6 +41,389 @@ FIXTURE_TEARDOWN_PARENT(translation)
 	teardown_sim(_metadata, &self->sim);
 }
 
+/*
+ * A descriptor on BUF pages, all of which the device has used before. While it is
+ * held, something happens to page HIT.
+ */
+#define BUF	8
+#define HIT	4
+
+/*
+ * @point: where it is held
+ * @write: a FILL with 'd', or else a CRC32
+ * @next: first page that it will access when it goes on
+ */
+struct situation {
+	const char *name;
+	const char *point;
+	bool write;
+	unsigned int next;
+};
+
+static const struct situation situations[] = {
+	{ "a read that has not begun", "engine", false, 0 },
+	{ "a write that has not begun", "engine", true, 0 },
+	{ "a read between two pages", "dma", false, 1 },
+	{ "a write between two pages", "dma", true, 1 },
+	{ "a read that waits for a page", "page_response", false, 1 },
+	{ "a write that waits for a page", "page_response", true, 1 },
+};
+
+/*
+ * @file: what the buffer is a mapping of: 'o' all over
+ * @p: the buffer
+ * @hit: page HIT of it
+ */
+struct work {
+	struct sim *sim;
+	struct vq *vq;
+	const struct situation *s;
+	int file;
+	__u8 *p;
+	__u8 *hit;
+};
+
+/* Has the device use the buffer, then submits the work, and waits until it is held */
+static int work_begin(struct work *w)
+{
+	const struct situation *s = w->s;
+	struct vaccel_desc d;
+
+	w->file = memory_file(BUF);
+	w->p = map_file(w->file, BUF, PROT_READ | PROT_WRITE, MAP_SHARED);
+	w->hit = w->p + HIT * PAGE;
+	/* for writing, and so for reading as well */
+	if (dev_fill(w->vq, w->p, BUF * PAGE, 'o') != VACCEL_ST_OK)
+		return -EIO;
+
+	/* The data stay in the file; it is the translation that goes */
+	if (!strcmp(s->point, "page_response") &&
+	    madvise(w->p + PAGE, PAGE, MADV_DONTNEED))
+		return -errno;
+
+	d = s->write ? d_fill(w->vq, w->p, BUF * PAGE, PATTERN('d')) :
+		       d_crc(w->vq, w->p, BUF * PAGE, 0);
+	return dev_hold(w->sim, w->vq, s->point, &d);
+}
+
+static void work_end(struct work *w)
+{
+	munmap(w->p, BUF * PAGE);
+	close(w->file);
+}
+
+/* Is page @page of the file @value all over? */
+static bool file_page_is(int file, unsigned int page, __u8 value)
+{
+	__u8 buf[PAGE];
+
+	return pread(file, buf, PAGE, page * PAGE) == PAGE &&
+	       all_bytes(buf, PAGE, value);
+}
+
+/*
+ * Was the file before page @page written by the device, if it writes, and what
+ * follows not?
+ */
+static bool is_written(const struct work *w, unsigned int page)
+{
+	unsigned int i;
+
+	for (i = 0; i < BUF; i++) {
+		if (!file_page_is(w->file, i,
+				  w->s->write && i < page ? 'd' : 'o'))
+			return false;
+	}
+	return true;
+}
+
+/* The device goes on. Does its work end with a fault at @addr? */
+static bool ends_at(const struct work *w, const __u8 *addr)
+{
+	return !sim_release(w->sim, w->s->point) &&
+	       !vq_wait_fault(w->vq, w->s->write ? VACCEL_ST_FAULT_WRITE :
+						   VACCEL_ST_FAULT_READ,
+			      (unsigned long)addr);
+}
+
+/*
+ * The device goes on. Does it succeed, having seen @value on page HIT, if it reads,
+ * and 'o' elsewhere?
+ */
+static bool succeeds(const struct work *w, __u8 value)
+{
+	__u8 want[BUF * PAGE];
+	struct vq_done done;
+
+	if (sim_release(w->sim, w->s->point) ||
+	    vq_wait(w->vq, &done) != VACCEL_ST_OK)
+		return false;
+	memset(want, 'o', sizeof(want));
+	memset(want + HIT * PAGE, value, PAGE);
+	return w->s->write || done.result == ref_crc32(0, want, sizeof(want));
+}
+
+/* In each situation makes the change: that returns 0, or what went wrong */
+static void everywhere(struct __test_metadata *_metadata, struct sim *sim,
+		       struct vq *vq, int (*change)(struct work *w))
+{
+	struct work w = { .sim = sim, .vq = vq };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(situations); i++) {
+		w.s = &situations[i];
+		ASSERT_EQ(0, work_begin(&w)) {
+			TH_LOG("%s does not begin", w.s->name);
+		}
+		ASSERT_EQ(0, change(&w)) {
+			TH_LOG("under %s", w.s->name);
+		}
+		work_end(&w);
+	}
+}
+
+static int no_change_is_no_obstacle(struct work *w)
+{
+	if (!succeeds(w, 'o'))
+		return 1;
+	return is_written(w, BUF) ? 0 : 2;
+}
+
+TEST_F(translation, no_change_is_no_obstacle)
+{
+	everywhere(_metadata, &self->sim, &self->vq, no_change_is_no_obstacle);
+}
+
+static int unmapped_page_is_a_fault(struct work *w)
+{
+	if (munmap(w->hit, PAGE))
+		return 1;
+	if (!ends_at(w, w->hit))
+		return 2;
+	return is_written(w, HIT) ? 0 : 3;
+}
+
+TEST_F(translation, unmapped_page_is_a_fault)
+{
+	everywhere(_metadata, &self->sim, &self->vq, unmapped_page_is_a_fault);
+}
+
+static int unmapped_buffer_is_a_fault_at_once(struct work *w)
+{
+	if (munmap(w->p, BUF * PAGE))
+		return 1;
+	if (!ends_at(w, w->p + w->s->next * PAGE))
+		return 2;
+	return is_written(w, w->s->next) ? 0 : 3;
+}
+
+TEST_F(translation, unmapped_buffer_is_a_fault_at_once)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   unmapped_buffer_is_a_fault_at_once);
+}
+
+static int what_is_mapped_instead_is_used(struct work *w)
+{
+	int other = memory_file(BUF);
+	__u8 page[PAGE];
+
+	memset(page, 'n', PAGE);
+	if (pwrite(other, page, PAGE, HIT * PAGE) != PAGE)
+		return 1;
+	if (munmap(w->hit, PAGE) ||
+	    mmap(w->hit, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		 other, HIT * PAGE) != w->hit)
+		return 2;
+	if (!succeeds(w, 'n'))
+		return 3;
+	if (!file_page_is(other, HIT, w->s->write ? 'd' : 'n'))
+		return 4;
+	close(other);
+	/* what was there before is nobody's any more */
+	return file_page_is(w->file, HIT, 'o') ? 0 : 5;
+}
+
+TEST_F(translation, what_is_mapped_instead_is_used)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   what_is_mapped_instead_is_used);
+}
+
+static int what_is_mapped_over_it_is_used(struct work *w)
+{
+	if (mmap(w->hit, PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != w->hit)
+		return 1;
+	if (!succeeds(w, 0))
+		return 2;
+	if (!all_bytes(w->hit, PAGE, w->s->write ? 'd' : 0))
+		return 3;
+	return file_page_is(w->file, HIT, 'o') ? 0 : 4;
+}
+
+TEST_F(translation, what_is_mapped_over_it_is_used)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   what_is_mapped_over_it_is_used);
+}
+
+static int read_only_page_can_only_be_read(struct work *w)
+{
+	if (mprotect(w->hit, PAGE, PROT_READ))
+		return 1;
+	if (w->s->write ? !ends_at(w, w->hit) : !succeeds(w, 'o'))
+		return 2;
+	return is_written(w, HIT) ? 0 : 3;
+}
+
+TEST_F(translation, read_only_page_can_only_be_read)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   read_only_page_can_only_be_read);
+}
+
+static int page_without_access_is_a_fault(struct work *w)
+{
+	if (mprotect(w->hit, PAGE, PROT_NONE))
+		return 1;
+	if (!ends_at(w, w->hit))
+		return 2;
+	return is_written(w, HIT) ? 0 : 3;
+}
+
+TEST_F(translation, page_without_access_is_a_fault)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   page_without_access_is_a_fault);
+}
+
+static int protection_that_was_lifted_again_is_no_fault(struct work *w)
+{
+	if (mprotect(w->p, BUF * PAGE, PROT_NONE) ||
+	    mprotect(w->p, BUF * PAGE, PROT_READ) ||
+	    mprotect(w->p, BUF * PAGE, PROT_READ | PROT_WRITE))
+		return 1;
+	if (!succeeds(w, 'o'))
+		return 2;
+	return is_written(w, BUF) ? 0 : 3;
+}
+
+TEST_F(translation, protection_that_was_lifted_again_is_no_fault)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   protection_that_was_lifted_again_is_no_fault);
+}
+
+static int page_that_was_moved_is_a_fault_and_left_alone(struct work *w)
+{
+	__u8 *new = fresh(1);
+
+	if (mremap(w->hit, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, new) !=
+	    new)
+		return 1;
+	if (!ends_at(w, w->hit))
+		return 2;
+	if (!is_written(w, HIT))
+		return 3;
+	/* at its new place it can be used */
+	if (!dev_sees(w->vq, new, PAGE, 'o'))
+		return 4;
+	if (dev_fill(w->vq, new, PAGE, 'm') != VACCEL_ST_OK)
+		return 5;
+	munmap(new, PAGE);
+	return file_page_is(w->file, HIT, 'm') ? 0 : 6;
+}
+
+TEST_F(translation, page_that_was_moved_is_a_fault_and_left_alone)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   page_that_was_moved_is_a_fault_and_left_alone);
+}
+
+static int dropped_page_is_found_again(struct work *w)
+{
+	if (madvise(w->p, BUF * PAGE, MADV_DONTNEED))
+		return 1;
+	if (!succeeds(w, 'o'))
+		return 2;
+	return is_written(w, BUF) ? 0 : 3;
+}
+
+TEST_F(translation, dropped_page_is_found_again)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   dropped_page_is_found_again);
+}
+
+static int hole_in_the_file_is_zeros(struct work *w)
+{
+	if (fallocate(w->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      HIT * PAGE, PAGE))
+		return 1;
+	if (!succeeds(w, 0))
+		return 2;
+	return file_page_is(w->file, HIT, w->s->write ? 'd' : 0) ? 0 : 3;
+}
+
+TEST_F(translation, hole_in_the_file_is_zeros)
+{
+	everywhere(_metadata, &self->sim, &self->vq, hole_in_the_file_is_zeros);
+}
+
+static long cut_file(long file, long size, long unused)
+{
+	return ftruncate(file, size) ? -errno : 0;
+}
+
+static int file_that_another_process_cuts_off_is_a_fault(struct work *w)
+{
+	struct peer peer;
+
+	if (peer_start(&peer) ||
+	    peer_call(&peer, cut_file, w->file, HIT * PAGE, 0))
+		return 1;
+	if (!ends_at(w, w->hit))
+		return 2;
+	/* no byte was written to what the file was cut off from */
+	if (peer_call(&peer, cut_file, w->file, BUF * PAGE, 0))
+		return 3;
+	if (!file_page_is(w->file, HIT, 0))
+		return 4;
+	if (dev_fill(w->vq, w->hit, PAGE, 'n') != VACCEL_ST_OK)
+		return 5;
+	return peer_exit(&peer) ? 6 : 0;
+}
+
+TEST_F(translation, file_that_another_process_cuts_off_is_a_fault)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   file_that_another_process_cuts_off_is_a_fault);
+}
+
+static int what_another_process_writes_is_read(struct work *w)
+{
+	struct peer peer;
+
+	/* at the same address, of the same file, in another address space */
+	if (peer_start(&peer) ||
+	    peer_call(&peer, peer_poke, (long)w->hit, PAGE, 'c'))
+		return 1;
+	if (!succeeds(w, 'c'))
+		return 2;
+	if (!peer_call(&peer, peer_peek, (long)w->hit, PAGE,
+		       w->s->write ? 'd' : 'c'))
+		return 3;
+	return peer_exit(&peer) ? 4 : 0;
+}
+
+TEST_F(translation, what_another_process_writes_is_read)
+{
+	everywhere(_metadata, &self->sim, &self->vq,
+		   what_another_process_writes_is_read);
+}
+
+/* A page can be taken away after it was granted, before it is used. */
 TEST_F(translation, page_that_goes_after_it_was_granted_is_a_fault)
 {
 	__u8 *p = fresh(4);
