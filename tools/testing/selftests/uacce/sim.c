@@ -13,10 +13,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/futex.h>
 #include <misc/uacce/uacce.h>
 #include <misc/uacce/vaccel.h>
 
@@ -137,10 +139,25 @@ const struct carrier *carrier(void)
 	return chosen;
 }
 
+/* The C library of 32-bit programs waits with a call that kernels can lack. */
+static bool can_wait(void)
+{
+#ifdef SYS_futex
+	int word = 0;
+
+	return sizeof(long) == 8 ||
+	       !syscall(SYS_futex, &word, FUTEX_WAKE, 1, NULL, NULL, 0);
+#else
+	return true;
+#endif
+}
+
 const char *sim_unavailable(void)
 {
 	if (geteuid())
 		return "needs root";
+	if (!can_wait())
+		return "32-bit programs need CONFIG_COMPAT_32BIT_TIME";
 	return carrier()->unavailable();
 }
 
