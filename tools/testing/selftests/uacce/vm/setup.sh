@@ -3,7 +3,7 @@
 #
 # setup.sh [qemu]: install what the build, the virtual machine and the static checks
 # need from Debian's packages, with "qemu" also what building QEMU needs. Does
-# nothing where everything is there.
+# nothing where everything is there. What is optional is tried once.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -22,6 +22,11 @@ if [ "${1:-}" = qemu ]; then
 	)
 fi
 
+# gcc-multilib is for tests in 32-bit programs. It cannot be together with cross
+# compilers, and these are worth more to whoever has them.
+optional=(gcc-multilib)
+tried=$CACHE/setup.tried
+
 command -v apt-get >/dev/null ||
 	die "this is no Debian system: there is no apt-get." \
 	    "The packages that Debian calls ${packages[*]} are needed."
@@ -29,13 +34,24 @@ command -v apt-get >/dev/null ||
 	die "the virtual machine is an x86-64 one and is built with the" \
 	    "machine's own compiler; this is $(dpkg --print-architecture)."
 
-missing=()
-for p in "${packages[@]}"; do
-	# shellcheck disable=SC2016 # dpkg-query expands it
-	s=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) || s=none
-	[ "$s" = installed ] || missing+=("$p")
-done
-[ ${#missing[@]} -gt 0 ] || exit 0
+# not_installed PACKAGE...
+not_installed()
+{
+	local p s
+
+	for p; do
+		# shellcheck disable=SC2016 # dpkg-query expands it
+		s=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) || s=none
+		[ "$s" = installed ] || echo "$p"
+	done
+}
+
+mapfile -t missing < <(not_installed "${packages[@]}")
+mapfile -t wanted < <(not_installed "${optional[@]}")
+if [ -e "$tried" ] || [ "$(id -u)" != 0 ]; then
+	wanted=()
+fi
+[ $((${#missing[@]} + ${#wanted[@]})) -gt 0 ] || exit 0
 
 install=(apt-get install -y --no-install-recommends "${missing[@]}")
 if [ "$(id -u)" != 0 ]; then
@@ -44,12 +60,21 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-step "installing ${#missing[@]} packages from Debian: ${missing[*]} (about 2 minutes)"
+step "installing from Debian: ${missing[*]} ${wanted[*]} (up to 2 minutes)"
 mkdir -p "$CACHE"
 lock "$CACHE/lock.setup"
 export DEBIAN_FRONTEND=noninteractive
-logged "$CACHE/setup.log" apt-get update ||
+if ! logged "$CACHE/setup.log" apt-get update; then
+	[ ${#missing[@]} -gt 0 ] || exit 0
 	die "apt-get update failed; see $CACHE/setup.log. Is the network up?"
-logged "$CACHE/setup.log" "${install[@]}" ||
-	{ tail -n 5 "$CACHE/setup.log" >&2
-	  die "installing failed; see $CACHE/setup.log"; }
+fi
+if [ ${#missing[@]} -gt 0 ] && ! logged "$CACHE/setup.log" "${install[@]}"; then
+	tail -n 5 "$CACHE/setup.log" >&2
+	die "installing failed; see $CACHE/setup.log"
+fi
+if [ ${#wanted[@]} -gt 0 ]; then
+	logged "$CACHE/setup.log" apt-get install -y --no-install-recommends \
+		--no-remove "${wanted[@]}" ||
+		say "${wanted[*]} cannot be installed here; what it is for will be skipped."
+	: >"$tried"
+fi
