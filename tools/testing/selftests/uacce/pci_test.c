@@ -1157,9 +1157,9 @@ TEST_F(button, slot_is_switched_off_amid_work)
 {
 	struct bg poller;
 
+	ASSERT_EQ(0, begin_work(&self->p.sim, &self->vq));
 	ASSERT_EQ(0, bg_q_poll(&poller, self->vq.q.fd, -1));
 	ASSERT_EQ(0, bg_wait_asleep(&poller));
-	ASSERT_EQ(0, begin_work(&self->p.sim, &self->vq));
 	ASSERT_EQ(0, sim_set(&self->p.sim, "inject/action",
 			     VACCEL_DIAG_UNPLUG));
 	/* five seconds are for those who pressed it by mistake */
