@@ -188,12 +188,17 @@ static int supported(int ret, const char *what)
 	return ret;
 }
 
-int sim_set(const struct sim *sim, const char *attr, long val)
+static int try_set(const struct sim *sim, const char *attr, long val)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "%ld", val);
-	return supported(carrier()->set(sim->name, attr, text), attr);
+	return carrier()->set(sim->name, attr, text);
+}
+
+int sim_set(const struct sim *sim, const char *attr, long val)
+{
+	return supported(try_set(sim, attr, val), attr);
 }
 
 int sim_gets(const struct sim *sim, const char *attr, char *buf, size_t len)
@@ -363,12 +368,12 @@ int sim_create_idle(struct sim *sim, const char *name,
 	catch_crashes();
 
 	if (cfg->queues)
-		ret = sim_set(sim, "queues", cfg->queues);
+		ret = try_set(sim, "queues", cfg->queues);
 	if (!ret && cfg->pasid_bits)
-		ret = sim_set(sim, "pasid_bits", cfg->pasid_bits);
+		ret = try_set(sim, "pasid_bits", cfg->pasid_bits);
 	if (ret)
 		sim_rmdir(sim);
-	return ret;
+	return supported(ret, cfg->pasid_bits ? "pasid_bits" : "queues");
 }
 
 int sim_go_live(struct sim *sim)

@@ -106,17 +106,14 @@ verbose_shows_parent_driver_node_and_every_attribute()
 	cat out
 	# the names in one column, the values in the other
 	lines=$(tr -s ' \n' ' |' <out)
-	for f in "/sys/class/uacce/$dev/device/numa_node" "/sys/class/uacce/$dev/dev"; do
-		read -r value <"$f"
-		values="$values $value"
-	done
-	# shellcheck disable=SC2086 # they are words
-	set -- $values
+	read -r numa <"/sys/class/uacce/$dev/device/numa_node"
+	read -r number <"/sys/class/uacce/$dev/dev"
 	for want in "node /dev/$dev" "driver $(driver)" \
-		"parent $(attribute parent)" \
-		"NUMA node $1" "device number $2"; do
+		"parent $(attribute parent)" "device number $number"; do
 		contains "$lines" "| $want|" || return
 	done
+	# -1 is: nobody knows
+	[ "$numa" = -1 ] || contains "$lines" "| NUMA node $numa|" || return
 	for a in api flags available_instances region_mmio_size region_dus_size; do
 		read -r value <"/sys/class/uacce/$dev/$a"
 		contains "$lines" "| $a $value|" || return
