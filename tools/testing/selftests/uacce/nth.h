@@ -60,6 +60,8 @@ bool nth_works(void);
 void nth_begin(struct nth *nth);
 /* Is there another round? The last rounds are those that injected nothing. */
 bool nth_next(struct nth *nth);
+/* How many failures there are at least, when @all would be without a hurry */
+unsigned int nth_least(unsigned int all);
 void nth_arm(const struct nth *nth);
 void nth_disarm(struct nth *nth);
 
