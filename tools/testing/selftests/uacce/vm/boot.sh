@@ -55,6 +55,13 @@ accelerators()
 
 # On a loaded machine the guest gets the frequency of its TSC wrong, sometimes by a
 # factor of 60, and then all its time limits. HPET and PM timer are always right.
+# Two nodes with memory, so that pages can migrate
+: "${MEM:=2048}"
+for i in 0 1; do
+	devices+=(-object "memory-backend-ram,id=mem$i,size=$(((MEM + i) / 2))M"
+		-numa "node,nodeid=$i,memdev=mem$i")
+done
+
 append="console=ttyS0,115200 ignore_loglevel panic=-1 oops=panic nokaslr \
 tsc=unstable uacce_vm=$mode ${APPEND:-}"
 if [ "${CARRIER:-}" = vtd ]; then
@@ -70,7 +77,7 @@ fi
 qemu=(
 	"$binary" -nodefaults -no-user-config -no-reboot -display none
 	-machine "$machine" -accel "${ACCEL:-tcg,thread=$threads}" -cpu "max,la57=off"
-	-smp "$cpus" -m "${MEM:-2048}"
+	-smp "$cpus" -m "$MEM"
 	-kernel "$run/vmlinux" -initrd "$run/initramfs"
 	"${devices[@]}"
 )
