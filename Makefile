@@ -22,8 +22,17 @@ demo:
 check:
 	@$(vm)/check.sh
 
+check-sim:
+	@LANES=sim $(vm)/check.sh
+
 check-vtd:
 	@LANES=vtd $(vm)/check.sh
+
+coverage:
+	@$(vm)/coverage.sh
+
+kcsan:
+	@KERNEL=kcsan LANES=sim $(vm)/check.sh
 
 mutants:
 	@$(vm)/mutants.sh
@@ -40,4 +49,4 @@ modules:
 clean:
 	@$(vm)/clean.sh
 
-.PHONY: help setup update demo check check-vtd mutants static vm modules clean
+.PHONY: help setup update demo check check-sim check-vtd coverage kcsan mutants static vm modules clean

@@ -4,20 +4,29 @@
 # "make check": build the debug kernel with our files in it, run the static
 # checks, boot it and run the selftests in it: in the lane "sim" on the simulated
 # accelerator, in the lane "vtd" on one that is plugged in behind an Intel IOMMU.
-# LANES names those to run, else it is sim. TEST=pattern leaves the static checks out and runs
-# only what has that in its name. The last line is "N passed, N failed, N skipped".
+# LANES names those to run, else it is both. TEST=pattern leaves the static checks
+# out and runs only what has that in its name. KERNEL=kcsan takes the kernel that
+# looks for data races instead. The last line is "N passed, N failed, N skipped".
 
 . "$(dirname "$0")/lib.sh"
 
 "$VM/setup.sh"
 "$VM/fetch.sh"
 
-read -ra lanes <<<"${LANES:-sim}"
+kernel=${KERNEL:-debug}
+read -ra lanes <<<"${LANES:-sim vtd}"
 run=$OUT/check.$$
 rm -rf "$run"
 mkdir -p "$run/root"
 trap 'rm -rf "$run"' EXIT
 trap 'exit 1' TERM INT HUP
+# what the programs take from the environment; less than all in everyday life
+: "${UACCE_NTH_STEP:=4}"
+guest_env=()
+for v in UACCE_NTH_STEP UACCE_FUZZ UACCE_STRESS UACCE_SEED; do
+	[ -z "${!v:-}" ] || guest_env+=("$v=${!v}")
+done
+
 counts=$run/counts
 : >"$counts"
 settings=$TOP/tools/testing/selftests/uacce/settings
@@ -25,9 +34,11 @@ seconds=$(sed -n 's/^timeout=//p' "$settings")
 
 (
 	kernel_lock
-	"$VM/build.sh" debug
-	build=$(build_dir debug)
-	if modinfo -F depends "$build/drivers/crypto/hisilicon/hisi_qm.ko" |
+	"$VM/build.sh" "$kernel"
+	build=$(build_dir "$kernel")
+	if [ "$kernel" != debug ]; then
+		:
+	elif modinfo -F depends "$build/drivers/crypto/hisilicon/hisi_qm.ko" |
 		grep -qw uacce
 	then
 		echo "pass the kernel's own accelerator driver is built on this uacce"
@@ -72,17 +83,24 @@ fi
 machine()
 {
 	local dir=$run/$1 vm
+	local -a disk=()
 
 	mkdir "$dir"
 	mv "$run/root/tests/.expected.$1" "$dir/expected"
 	ln -s ../vmlinux ../initramfs "$dir/"
 	: >"$dir/results"
+	# where to the guest writes which lines were executed
+	if [ -n "${COVERAGE:-}" ]; then
+		truncate -s 64M "$dir/coverage.tar"
+		disk=(-drive "file=$dir/coverage.tar,format=raw,if=virtio")
+	fi
 	# No test needs more memory, and all of it has to be looked after. With the
 	# caches of pointers that SLUB has in front of kmalloc() a leak goes unseen:
 	# they still hold what they gave out. A cache with sanity checks has none.
+	# What the kernel does not know becomes the environment of init, and of all.
 	CARRIER=${1%%[0-9]*} MEM=1024 \
-		APPEND="uacce_machine=$1 slab_debug=F,kmalloc-*" \
-		"$VM/boot.sh" "$dir" check 4800 &
+		APPEND="uacce_machine=$1 uacce_kernel=$kernel ${guest_env[*]} slab_debug=F,kmalloc-*" \
+		"$VM/boot.sh" "$dir" check 4800 "${disk[@]}" &
 	vm=$!
 	trap 'kill ${vm:-} 2>/dev/null || :' EXIT
 	tail -n +1 -f --pid=$vm "$dir/results" |
@@ -99,7 +117,8 @@ machine()
 		echo "fail the kernel log of machine $1 is clean" >>"$dir/counts"
 		say "The kernel of machine $1 reported mistakes of its own" \
 		    "(all of it: $OUT/check/$1/console.log):"
-		"$VM/scan-log.sh" --context "$dir/console.log" | head -n 150 >&2
+		# head ends before it has read all
+		"$VM/scan-log.sh" --context "$dir/console.log" | head -n 150 >&2 || :
 	fi
 }
 

@@ -7,8 +7,11 @@ UACCE: accelerators that work on their user's own pointers.
                            a real file; FILE=path takes yours, leaves FILE.gz here
   make check               static checks and all selftests under a debug kernel;
                            TEST=pattern runs only the tests with that in their name
-  make check-vtd           only the tests on PCI Express, behind an Intel IOMMU;
+  make check-sim           only the tests on the simulated accelerator
+  make check-vtd           only those on PCI Express, behind an Intel IOMMU;
                            'make demo' and 'make vm' take VTD=1 for that one
+  make kcsan               all tests on a kernel that looks for data races
+  make coverage            all tests, and which lines of ours they execute
   make mutants             do the tests notice? each of ../mutants is a mistake in
                            the core that some test must find; MUTANT=pattern
   make static              only the static checks
