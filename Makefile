@@ -5,7 +5,7 @@
 # run and check them; see "make help".
 
 vm := $(dir $(lastword $(MAKEFILE_LIST)))tools/testing/selftests/uacce/vm
-export ALL KSRC FILE TEST RUN KERNEL ACCEL KDIR LANES VTD QEMU QEMU_SRC MUTANT
+export ALL KSRC FILE TEST RUN KERNEL ACCEL KDIR LANES STEPS VTD QEMU QEMU_SRC MUTANT
 
 help:
 	@$(vm)/help.sh
@@ -34,6 +34,9 @@ coverage:
 kcsan:
 	@KERNEL=kcsan LANES=sim $(vm)/check.sh
 
+torture:
+	@$(vm)/torture.sh
+
 mutants:
 	@$(vm)/mutants.sh
 
@@ -49,4 +52,4 @@ modules:
 clean:
 	@$(vm)/clean.sh
 
-.PHONY: help setup update demo check check-sim check-vtd coverage kcsan mutants static vm modules clean
+.PHONY: help setup update demo check check-sim check-vtd coverage kcsan torture mutants static vm modules clean

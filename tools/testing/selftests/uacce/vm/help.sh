@@ -12,6 +12,8 @@ UACCE: accelerators that work on their user's own pointers.
                            'make demo' and 'make vm' take VTD=1 for that one
   make kcsan               all tests on a kernel that looks for data races
   make coverage            all tests, and which lines of ours they execute
+  make torture             all of these that take long, and one table: hours;
+                           STEPS="fuzz stress" runs only some
   make mutants             do the tests notice? each of ../mutants is a mistake in
                            the core that some test must find; MUTANT=pattern
   make static              only the static checks

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# "make torture": everything that takes too long for "make check", one after the
+# other, then one table. STEPS names those to run. A step that fails does not keep
+# the others from running.
+
+. "$(dirname "$0")/lib.sh"
+
+read -ra steps <<<"${STEPS:-check fuzz stress kcsan coverage mutants}"
+dir=$OUT/torture
+rm -rf "$dir"
+mkdir -p "$dir"
+table=$dir/table
+
+# sum PATTERN STEP: add up the numbers in what matches PATTERN of what the programs
+# said in that step
+sum()
+{
+	cat "$dir/$2"/*/results 2>/dev/null | { grep -oE "$1" || :; } |
+		grep -oE '[0-9]+' | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# what a step has to say beside its last line
+account()
+{
+	case $1 in
+	check)
+		echo "allocations that failed: $(sum '[0-9]+ failures injected' check)"
+		echo "cells of the matrices: $(sum 'cells: [0-9]+' check)" ;;
+	fuzz)
+		echo "descriptors: $(sum '[0-9]+ descriptors,' fuzz)" ;;
+	stress)
+		echo "operations: $(sum ' ops=[0-9]+' stress)," \
+			"completed descriptors: $(sum ' completed=[0-9]+' stress)," \
+			"processes killed: $(sum ' deaths=[0-9]+' stress)," \
+			"devices removed: $(sum ' churns=[0-9]+' stress)" ;;
+	kcsan)
+		echo "reports of races in our code:" \
+			"$(cat "$dir"/kcsan/*/splats 2>/dev/null | grep -c 'BUG: KCSAN')" ;;
+	coverage)
+		tail -n 3 "$dir/coverage.log" ;;
+	esac
+}
+
+take()
+{
+	case $1 in
+	check)		UACCE_NTH_STEP=1 "$VM/check.sh" ;;
+	fuzz)		UACCE_FUZZ=${UACCE_FUZZ:-1000000} TEST=vaccel_fuzz_test \
+				"$VM/check.sh" ;;
+	stress)		"$VM/stress.sh" ;;
+	kcsan)		KERNEL=kcsan LANES=sim "$VM/check.sh" ;;
+	coverage)	"$VM/coverage.sh" ;;
+	mutants)	"$VM/mutants.sh" ;;
+	*)		die "there is no step $1." ;;
+	esac
+}
+
+failed=0
+for s in "${steps[@]}"; do
+	step "torture: $s (the log is $dir/$s.log)"
+	began=$SECONDS
+	verdict=ok
+	(take "$s") >"$dir/$s.log" 2>&1 || { verdict=FAILED; failed=1; }
+	[ "$s" = mutants ] || cp -r "$OUT/check" "$dir/$s" 2>/dev/null || :
+	{
+		printf '%-9s %-7s %6d s  %s\n' "$s" "$verdict" \
+			$((SECONDS - began)) "$(tail -n 1 "$dir/$s.log")"
+		account "$s" | sed 's/^/                            /'
+	} | tee -a "$table" >&2
+done
+cat "$table"
+exit $failed
