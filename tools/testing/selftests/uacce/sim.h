@@ -33,7 +33,7 @@ struct sim_config {
 };
 
 /* Points that a test holds in one instance, at most */
-#define SIM_MAX_HELD	4
+#define SIM_MAX_HELD	6
 
 struct sim {
 	char name[48];		/* of the instance; a directory in configfs */

@@ -27,12 +27,18 @@ pattern=$pattern'DMAR: (DRHD: handling fault|\[|.*(Queue Error|[Tt]ime-?out))'
 harmless='KernelAddressSanitizer initialized|lockdep INFO|ODEBUG: selftest passed'
 
 # Programs whose allocations are made to fail have the allocators complain, with
-# a call trace; and where it gets no memory kmemleak scans a little more.
+# a call trace; and where it gets no memory kmemleak scans a little more. The one that
+# lets processes run out of memory has the OOM killer tell of it, with one as well.
 # shellcheck disable=SC2016 # these are awk's
 asked_for='
-	/uacce-vm: (start|end)/ { asked = /start fail_nth_/; failed = 0 }
+	/uacce-vm: (start|end)/ {
+		asked = /start fail_nth_/
+		asked_oom = /start exit_matrix_test/
+		failed = 0
+	}
 	asked && /kmemleak: Cannot allocate a scan area/ { $0 = "" }
 	/\] fail_nth_[a-z]*: .*(vmalloc error|page allocation failure)/ { failed = 1 }
+	asked_oom && /\] exit_matrix_tes invoked oom-killer:/ { failed = 1 }
 	failed && /Call Trace:/ { $0 = ""; failed = 0 }'
 
 # What KCSAN finds elsewhere is not ours to mend: only reports that name us count.
