@@ -6,6 +6,7 @@
 
 vm := $(dir $(lastword $(MAKEFILE_LIST)))tools/testing/selftests/uacce/vm
 export ALL KSRC FILE TEST RUN KERNEL ACCEL KDIR LANES STEPS VTD QEMU QEMU_SRC MUTANT
+export UACCE_STRESS UACCE_SEED UACCE_FUZZ UACCE_NTH_STEP
 
 help:
 	@$(vm)/help.sh
@@ -34,6 +35,9 @@ coverage:
 kcsan:
 	@KERNEL=kcsan LANES=sim $(vm)/check.sh
 
+stress:
+	@$(vm)/stress.sh
+
 torture:
 	@$(vm)/torture.sh
 
@@ -52,4 +56,4 @@ modules:
 clean:
 	@$(vm)/clean.sh
 
-.PHONY: help setup update demo check check-sim check-vtd coverage kcsan torture mutants static vm modules clean
+.PHONY: help setup update demo check check-sim check-vtd coverage kcsan stress torture mutants static vm modules clean

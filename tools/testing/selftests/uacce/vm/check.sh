@@ -6,7 +6,8 @@
 # accelerator, in the lane "vtd" on one that is plugged in behind an Intel IOMMU.
 # LANES names those to run, else it is both. TEST=pattern leaves the static checks
 # out and runs only what has that in its name. KERNEL=kcsan takes the kernel that
-# looks for data races instead. The last line is "N passed, N failed, N skipped".
+# looks for data races instead. UACCE_STRESS and the like are passed on to the programs.
+# The last line is "N passed, N failed, N skipped".
 
 . "$(dirname "$0")/lib.sh"
 
@@ -31,6 +32,9 @@ counts=$run/counts
 : >"$counts"
 settings=$TOP/tools/testing/selftests/uacce/settings
 seconds=$(sed -n 's/^timeout=//p' "$settings")
+# torture may last, and a hundred wrong descriptors take less than a second
+extra=$((${UACCE_STRESS:-0} + ${UACCE_FUZZ:-0} / 100))
+seconds=$((${seconds:-1200} + extra))
 
 (
 	kernel_lock
@@ -52,7 +56,7 @@ seconds=$(sed -n 's/^timeout=//p' "$settings")
 			"(Debian's gcc-multilib can)" >>"$counts"
 	fi
 	for lane in "${lanes[@]}"; do
-		"$VM/plan-tests.py" "$run/root/tests" "${seconds:-1200}" \
+		"$VM/plan-tests.py" "$run/root/tests" "$seconds" \
 			"$([ -n "${TEST:-}" ] && echo 1 || echo "$JOBS")" \
 			"$CACHE/times-$lane" "$lane" "${TEST:-}"
 	done
@@ -82,7 +86,7 @@ fi
 # part of the name before the number.
 machine()
 {
-	local dir=$run/$1 vm
+	local dir=$run/$1 vm append
 	local -a disk=()
 
 	mkdir "$dir"
@@ -98,9 +102,9 @@ machine()
 	# caches of pointers that SLUB has in front of kmalloc() a leak goes unseen:
 	# they still hold what they gave out. A cache with sanity checks has none.
 	# What the kernel does not know becomes the environment of init, and of all.
-	CARRIER=${1%%[0-9]*} MEM=1024 \
-		APPEND="uacce_machine=$1 uacce_kernel=$kernel ${guest_env[*]} slab_debug=F,kmalloc-*" \
-		"$VM/boot.sh" "$dir" check 4800 "${disk[@]}" &
+	append="uacce_machine=$1 uacce_kernel=$kernel slab_debug=F,kmalloc-*"
+	CARRIER=${1%%[0-9]*} MEM=1024 APPEND="$append ${guest_env[*]}" \
+		"$VM/boot.sh" "$dir" check $((4800 + extra)) "${disk[@]}" &
 	vm=$!
 	trap 'kill ${vm:-} 2>/dev/null || :' EXIT
 	tail -n +1 -f --pid=$vm "$dir/results" |

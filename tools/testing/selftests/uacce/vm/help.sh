@@ -10,6 +10,8 @@ UACCE: accelerators that work on their user's own pointers.
   make check-sim           only the tests on the simulated accelerator
   make check-vtd           only those on PCI Express, behind an Intel IOMMU;
                            'make demo' and 'make vm' take VTD=1 for that one
+  make stress              random torture, ten minutes in each lane; UACCE_STRESS=
+                           seconds, UACCE_SEED=the number of an earlier run
   make kcsan               all tests on a kernel that looks for data races
   make coverage            all tests, and which lines of ours they execute
   make torture             all of these that take long, and one table: hours;
