@@ -126,16 +126,6 @@ struct sweep {
 	unsigned int min;
 };
 
-static bool is_one_of(long err, const int *errors)
-{
-	while (*errors) {
-		if (err == *errors++)
-			return true;
-	}
-	/* kernels in which accesses to user memory fail on demand as well */
-	return err == -EFAULT && !access("/sys/kernel/debug/fail_usercopy", F_OK);
-}
-
 static void run(struct __test_metadata *_metadata, struct sim *sim,
 		const struct sweep *sweep)
 {
@@ -154,7 +144,7 @@ static void run(struct __test_metadata *_metadata, struct sim *sim,
 
 		if (ret < 0) {
 			refused++;
-			ASSERT_TRUE(nth.hit && is_one_of(ret, sweep->errors)) {
+			ASSERT_TRUE(nth.hit && nth_may_return(ret, sweep->errors)) {
 				TH_LOG("%s, allocation %u: error %ld",
 				       sweep->name, nth.n, ret);
 			}
@@ -825,7 +815,7 @@ static void run_load(struct __test_metadata *_metadata,
 
 		if (ret) {
 			refused++;
-			ASSERT_TRUE(nth.hit && is_one_of(ret, errors)) {
+			ASSERT_TRUE(nth.hit && nth_may_return(ret, errors)) {
 				TH_LOG("%s, allocation %u: error %d",
 				       names[which], nth.n, ret);
 			}

@@ -291,6 +291,16 @@ bool nth_hit_of(pid_t pid)
 	return read_file(path, text, sizeof(text)) > 0 && atoi(text) == 0;
 }
 
+bool nth_may_return(long err, const int *errors)
+{
+	while (*errors) {
+		if (err == *errors++)
+			return true;
+	}
+	/* kernels in which accesses to user memory fail on demand as well */
+	return err == -EFAULT && !access("/sys/kernel/debug/fail_usercopy", F_OK);
+}
+
 static int trace_set(const char *file, const char *val)
 {
 	char path[160];

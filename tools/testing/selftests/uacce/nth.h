@@ -69,6 +69,9 @@ void nth_disarm(struct nth *nth);
 void nth_count_begin(const struct nth *nth);
 unsigned int nth_count_end(const struct nth *nth);
 
+/* Is that one of the errors that a failure may lead to? The last of @errors is 0. */
+bool nth_may_return(long err, const int *errors);
+
 /* For a process that does it to itself and then does not come back */
 void nth_arm_self(unsigned int n);
 /* Has the failure that @pid was armed with happened? @pid may be a zombie. */
