@@ -6,11 +6,11 @@
  */
 #include <linux/userfaultfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
 #include "uacce_test.h"
 #include "kmsg.h"
+#include "late.h"
 
 FIXTURE(remove)
 {
@@ -849,41 +849,7 @@ TEST_F(bonds, unbind_that_a_close_has_begun_is_waited_for)
 	EXPECT_EQ(0, peer_call(&self->peer, peer_end, 0, 0, 0));
 }
 
-/*
- * An op that waits for user space: a copy to a page that a userfaultfd handler
- * does not fill yet.
- */
-static int make_missing_page(void **page)
-{
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffdio_api api = { .api = UFFD_API };
-	int uffd;
-
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (uffd < 0)
-		return -errno;
-	*page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	reg.range.start = (unsigned long)*page;
-	reg.range.len = getpagesize();
-	if (*page == MAP_FAILED || ioctl(uffd, UFFDIO_API, &api) ||
-	    ioctl(uffd, UFFDIO_REGISTER, &reg))
-		return -EIO;
-	return uffd;
-}
-
-static int fill_page(int uffd, void *page)
-{
-	struct uffdio_zeropage zero = {
-		.range = {
-			.start = (unsigned long)page,
-			.len = getpagesize(),
-		},
-	};
-
-	return ioctl(uffd, UFFDIO_ZEROPAGE, &zero) ? -errno : 0;
-}
-
+/* An op that waits for user space */
 TEST_F(removing, copy_to_a_userfaultfd_page_delays_only_its_queue)
 {
 	struct vaccel_queue other;
@@ -892,7 +858,7 @@ TEST_F(removing, copy_to_a_userfaultfd_page_delays_only_its_queue)
 	void *page = NULL;
 	int uffd;
 
-	uffd = make_missing_page(&page);
+	uffd = late_page(&page);
 	if (uffd < 0)
 		SKIP(return, "needs CONFIG_USERFAULTFD");
 	ASSERT_EQ(0, vaccel_queue_open(&other, self->sim.node));
@@ -909,7 +875,7 @@ TEST_F(removing, copy_to_a_userfaultfd_page_delays_only_its_queue)
 	EXPECT_FALSE(bg_done(&remover));
 	EXPECT_FALSE(bg_done(&caller));
 
-	ASSERT_EQ(0, fill_page(uffd, page));
+	ASSERT_EQ(0, late_page_fill(uffd, page));
 	EXPECT_EQ(0, bg_wait(&caller));
 	EXPECT_EQ(0, bg_wait(&remover));
 	EXPECT_EQ(0, not_clean(&self->sim));
