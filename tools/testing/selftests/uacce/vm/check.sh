@@ -136,7 +136,7 @@ lane()
 	programs=$(cat "${plans[@]}" | wc -l)
 	step "running $programs programs on the $(carrier_name "$lane") in" \
 		"${#plans[@]} virtual machines (each boots in 15 seconds; about" \
-		"2 minutes for all)"
+		"7 minutes for all)"
 	sed "s/\$/ is not for this lane/; s/^/  /" "$run/root/tests/.left-out.$lane" >&2
 	machines=()
 	for m in "${plans[@]##*.plan.}"; do
