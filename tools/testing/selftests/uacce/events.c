@@ -12,16 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kselftest.h"
 #include "events.h"
 #include "sim.h"
+#include "tracer.h"
 
-#define TRACEFS		"/sys/kernel/tracing"
-#define INSTANCE	TRACEFS "/instances/uacce_selftests"
+#define INSTANCE	"uacce_selftests"
 
 /* For a test that makes events in a loop, before anybody asks how many */
 #define BUFFER_KB	"16384"
@@ -107,28 +105,19 @@ static bool is_birth(enum event event)
 	       event == EVENT_GET_QUEUE;
 }
 
-/*
- * One line:  TASK-PID [CPU] FLAGS TIME: uacce_get_queue: dev=D queue=0 pasid=1 ret=0
- */
 static int count_line(struct counts *c, const char *line)
 {
-	const char *event = strstr(line, ": uacce_"), *ret;
-	char name[32], dev[64];
+	struct tracer_event e;
 	unsigned int i;
 	long *n;
 
 	/* "CPU:0 [LOST 7 EVENTS]" */
-	if (!event)
-		return strstr(line, "LOST") ? -EOVERFLOW : 0;
-	if (sscanf(event, ": %31[a-z_]: dev=%63s", name, dev) != 2)
-		return -EBADMSG;
-	ret = strstr(event, " ret=");
-	if (ret && strtol(ret + 5, NULL, 10))
-		return 0;
-	for (i = 0; i < N_EVENTS; i++) {
-		if (strcmp(name, names[i]))
+	if (!tracer_parse(line, &e))
+		return strstr(line, "[LOST ") ? -EOVERFLOW : 0;
+	for (i = 0; i < N_EVENTS && !e.failed; i++) {
+		if (strcmp(e.name, names[i]))
 			continue;
-		n = counts_of(c, dev);
+		n = counts_of(c, e.dev);
 		if (!n)
 			return -ENOSPC;
 		if (n[EVENT_REMOVE_DONE] && is_birth(i))
@@ -136,21 +125,6 @@ static int count_line(struct counts *c, const char *line)
 		n[i]++;
 	}
 	return 0;
-}
-
-/* The buffer has one reader at a time: a child may still have what its parent opened */
-static int open_pipe(void)
-{
-	long end = now_ms() + SIM_TIMEOUT_MS;
-	int fd;
-
-	while ((fd = open(INSTANCE "/trace_pipe",
-			  O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0) {
-		if (errno != EBUSY || now_ms() > end)
-			return -errno;
-		nap();
-	}
-	return fd;
 }
 
 /* When was that, by the clock of now_ms()? */
@@ -190,7 +164,7 @@ static int drain(struct counts *c)
 	int fd, ret = 0;
 	ssize_t n;
 
-	fd = open_pipe();
+	fd = tracer_open_pipe(INSTANCE);
 	if (fd < 0)
 		return fd;
 	while (!ret && !last) {
@@ -207,31 +181,14 @@ static int drain(struct counts *c)
 	return ret;
 }
 
-static int set_events(const char *val)
-{
-	char path[PATH_MAX];
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; !ret && i < N_EVENTS; i++) {
-		snprintf(path, sizeof(path), INSTANCE "/events/uacce/%s/enable",
-			 names[i]);
-		ret = write_file(path, val);
-	}
-	return ret;
-}
-
 int events_prepare(void)
 {
-	struct stat st;
+	int ret = tracer_make(INSTANCE);
 
-	if (stat(TRACEFS "/instances", &st) &&
-	    mount("none", TRACEFS, "tracefs", 0, NULL) && errno != EBUSY)
-		return -errno;
-	if (mkdir(INSTANCE, 0755))
-		return errno == EEXIST ? 0 : -errno;
-	return write_file(INSTANCE "/trace_clock", "mono") ?:
-	       write_file(INSTANCE "/buffer_size_kb", BUFFER_KB);
+	if (ret)
+		return ret < 0 ? ret : 0;
+	return tracer_set(INSTANCE, "trace_clock", "mono") ?:
+	       tracer_set(INSTANCE, "buffer_size_kb", BUFFER_KB);
 }
 
 int events_begin(const char *dir)
@@ -241,7 +198,7 @@ int events_begin(const char *dir)
 
 	ret = events_prepare();
 	if (!ret)
-		ret = set_events("1");
+		ret = tracer_set_events(INSTANCE, names, N_EVENTS, "1");
 	if (ret)
 		return ret;
 
@@ -257,7 +214,7 @@ int events_begin(const char *dir)
 
 int events_end(void)
 {
-	return set_events("0");
+	return tracer_set_events(INSTANCE, names, N_EVENTS, "0");
 }
 
 long event_count(const char *dir, enum event event, const char *dev)

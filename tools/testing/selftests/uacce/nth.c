@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #if __has_include("sys/rseq.h")
@@ -19,11 +18,12 @@
 #include "kselftest.h"
 #include "nth.h"
 #include "sim.h"
+#include "tracer.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define SLABS		"/sys/kernel/slab"
 #define SELF		"/proc/thread-self/fail-nth"
-#define INSTANCE	"/sys/kernel/tracing/instances/ksft_fail_nth"
+#define INSTANCE	"ksft_fail_nth"
 
 /* More than can happen in a call that is only to be counted */
 #define COUNT_FROM	1000000000
@@ -301,25 +301,17 @@ bool nth_may_return(long err, const int *errors)
 	return err == -EFAULT && !access("/sys/kernel/debug/fail_usercopy", F_OK);
 }
 
-static int trace_set(const char *file, const char *val)
-{
-	char path[160];
-
-	snprintf(path, sizeof(path), INSTANCE "/%s", file);
-	return write_file(path, val);
-}
-
 static bool trace_add(const char *event, const char *filter)
 {
 	char file[80];
 
 	if (!strncmp(event, "kmem/", 5)) {
 		snprintf(file, sizeof(file), "events/%s/filter", event);
-		if (trace_set(file, filter))
+		if (tracer_set(INSTANCE, file, filter))
 			return false;
 	}
 	snprintf(file, sizeof(file), "events/%s/enable", event);
-	return !trace_set(file, "1");
+	return !tracer_set(INSTANCE, file, "1");
 }
 
 bool trace_begin(const char * const *events, unsigned int n_events,
@@ -327,9 +319,9 @@ bool trace_begin(const char * const *events, unsigned int n_events,
 {
 	unsigned int i;
 
-	rmdir(INSTANCE);
-	if (mkdir(INSTANCE, 0755) || trace_on(false) ||
-	    trace_set("buffer_size_kb", "8192"))
+	tracer_remove(INSTANCE);
+	if (tracer_make(INSTANCE) || trace_on(false) ||
+	    tracer_set(INSTANCE, "buffer_size_kb", "8192"))
 		goto none;
 	for (i = 0; i < n_events; i++) {
 		if (!trace_add(events[i], filter))
@@ -337,23 +329,23 @@ bool trace_begin(const char * const *events, unsigned int n_events,
 	}
 	return true;
 none:
-	rmdir(INSTANCE);
+	tracer_remove(INSTANCE);
 	return false;
 }
 
 int trace_on(bool on)
 {
-	return trace_set("tracing_on", on ? "1" : "0");
+	return tracer_set(INSTANCE, "tracing_on", on ? "1" : "0");
 }
 
 FILE *trace_open(void)
 {
-	return fopen(INSTANCE "/trace", "re");
+	return fopen(TRACER_INSTANCES "/" INSTANCE "/trace", "re");
 }
 
 int trace_end(void)
 {
-	return rmdir(INSTANCE) ? -errno : 0;
+	return tracer_remove(INSTANCE);
 }
 
 bool trace_keeps_books(const char *line)

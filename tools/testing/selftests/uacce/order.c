@@ -4,21 +4,17 @@
  * is a counter, so that events of different processors can be compared.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kselftest.h"
 #include "order.h"
 #include "sim.h"
+#include "tracer.h"
 
-#define TRACEFS		"/sys/kernel/tracing"
-#define INSTANCE	TRACEFS "/instances/uacce_order"
+#define INSTANCE	"uacce_order"
 
 static const char * const names[N_ORDER] = {
 	[ORDER_BIND] = "uacce_bind",
@@ -38,42 +34,28 @@ static const char * const names[N_ORDER] = {
 #define FORGET_FILTER	"qw0 & 4 && qw0 & 2 && qw0 & 1"
 #define FORGET_PASID(qw0)	(((qw0) >> 32) & 0xfffff)
 
-static int set(const char *file, const char *val)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), INSTANCE "/%s", file);
-	return write_file(path, val);
-}
-
 static int set_events(const char *val)
 {
-	char file[80];
-	int i, ret = 0;
+	int ret = tracer_set_events(INSTANCE, names, ORDER_FORGET, val);
 
-	for (i = 0; !ret && i < ORDER_FORGET; i++) {
-		snprintf(file, sizeof(file), "events/uacce/%s/enable", names[i]);
-		ret = set(file, val);
-	}
 	/* A machine with another IOMMU does not have these. */
-	if (!ret && !set("events/intel_iommu/qi_submit/filter", FORGET_FILTER))
-		ret = set("events/intel_iommu/qi_submit/enable", val);
+	if (!ret && !tracer_set(INSTANCE, "events/intel_iommu/qi_submit/filter",
+				FORGET_FILTER))
+		ret = tracer_set(INSTANCE, "events/intel_iommu/qi_submit/enable",
+				 val);
 	return ret;
 }
 
 int order_begin(struct order *o, const char *dev)
 {
-	struct stat st;
 	int ret;
 
 	memset(o, 0, sizeof(*o));
 	snprintf(o->dev, sizeof(o->dev), "%s", dev);
-	if (stat(TRACEFS "/instances", &st) &&
-	    mount("none", TRACEFS, "tracefs", 0, NULL) && errno != EBUSY)
-		return -errno;
-	if (mkdir(INSTANCE, 0755) && errno != EEXIST)
-		return -errno;
-	ret = set("trace_clock", "counter");
+	ret = tracer_make(INSTANCE);
+	if (ret < 0)
+		return ret;
+	ret = tracer_set(INSTANCE, "trace_clock", "counter");
 	if (!ret)
 		ret = set_events("1");
 	return ret ?: order_clear(o);
@@ -105,40 +87,29 @@ static bool by_worker(const char *line)
 	       !strncmp(comm, "kworker/", 8);
 }
 
-/*
- * One line:  TASK-PID [CPU] FLAGS TIME: uacce_get_queue: dev=D queue=0 pasid=1 ret=0
- * False if it is of no interest.
- */
+/* False if it is of no interest */
 static bool parse(const struct order *o, const char *line, struct order_event *e)
 {
-	const char *text = strstr(line, ": uacce_"), *field;
-	char name[32], dev[64];
+	struct tracer_event t;
 	unsigned long long qw0;
+	const char *forget;
 	int what;
 
 	memset(e, 0, sizeof(*e));
-	if (!text) {
-		text = strstr(line, ": qi_submit: pc_inv ");
-		if (!text || sscanf(text + 20, "%*s %llx", &qw0) != 1)
+	forget = strstr(line, ": qi_submit: pc_inv ");
+	if (forget) {
+		if (sscanf(forget + 20, "%*s %llx", &qw0) != 1)
 			return false;
 		e->what = ORDER_FORGET;
 		e->pasid = FORGET_PASID(qw0);
 		return true;
 	}
-	if (sscanf(text, ": %31[a-z_]: dev=%63s", name, dev) != 2 ||
-	    strcmp(dev, o->dev))
+	if (!tracer_parse(line, &t) || t.failed || strcmp(t.dev, o->dev))
 		return false;
-	field = strstr(text, " ret=");
-	if (field && strtol(field + 5, NULL, 10))
-		return false;
-	field = strstr(text, " queue=");
-	if (field)
-		e->queue = strtoul(field + 7, NULL, 10);
-	field = strstr(text, " pasid=");
-	if (field)
-		e->pasid = strtoul(field + 7, NULL, 10);
+	e->queue = t.queue;
+	e->pasid = t.pasid;
 	for (what = 0; what < ORDER_FORGET; what++) {
-		if (!strcmp(name, names[what])) {
+		if (!strcmp(t.name, names[what])) {
 			e->what = what;
 			e->worker = by_worker(line);
 			return true;
@@ -154,9 +125,9 @@ int order_update(struct order *o)
 	int fd, ret = 0;
 	FILE *f;
 
-	fd = open(INSTANCE "/trace_pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	fd = tracer_open_pipe(INSTANCE);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	f = fdopen(fd, "r");
 	if (!f) {
 		close(fd);
