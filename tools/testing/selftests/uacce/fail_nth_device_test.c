@@ -458,11 +458,7 @@ static char parent[64];
 
 static int set_bound(const struct sim *sim, bool bound)
 {
-	char path[160];
-
-	snprintf(path, sizeof(path), "%s/%s", sim_driver(),
-		 bound ? "bind" : "unbind");
-	return write_file(path, parent);
+	return sim_driver_write(bound ? "bind" : "unbind", parent);
 }
 
 static bool is_bound(void)

@@ -532,22 +532,6 @@ FIXTURE_TEARDOWN_PARENT(gone)
 	teardown_plugged(_metadata, &self->p);
 }
 
-/* What the core counts does not need the device */
-static int not_clean(const struct sim *sim)
-{
-	if (sim_stat(sim, "running"))
-		return 1;
-	if (sim_stat(sim, "queues"))
-		return 2;
-	if (sim_stat(sim, "pasids"))
-		return 3;
-	if (sim_stat(sim, "gets") != sim_stat(sim, "puts"))
-		return 4;
-	if (sim_stat(sim, "binds") != sim_stat(sim, "unbinds"))
-		return 5;
-	return 0;
-}
-
 /* Everything about the queues of a function that was removed; or what differs */
 static int not_cut_off(const struct sim *sim, const struct vq *vq, int idle)
 {
@@ -559,7 +543,7 @@ static int not_cut_off(const struct sim *sim, const struct vq *vq, int idle)
 		return 3;
 	if (q_open(sim) != -ENOENT)
 		return 4;
-	return not_clean(sim) ? 5 : 0;
+	return sim_not_clean(sim) ? 5 : 0;
 }
 
 /* The function is back: is it a whole new accelerator? 0, or what is wrong */
@@ -792,7 +776,6 @@ struct load {
 };
 
 static struct vq load_vq;
-static struct bg load_bg;
 static int load_error;
 
 /* A user that gets this has met the end, or a reset, of the device. */
@@ -849,16 +832,6 @@ static long load_loop(long load, long unused1, long unused2)
 	return load_error;
 }
 
-static long load_start(long load, long unused1, long unused2)
-{
-	return bg_start(&load_bg, load_loop, load, 0, 0);
-}
-
-static long load_end(long unused1, long unused2, long unused3)
-{
-	return bg_wait(&load_bg);
-}
-
 FIXTURE(load)
 {
 	struct plugged p;
@@ -886,8 +859,8 @@ FIXTURE_SETUP(load)
 	self->load->sim = self->p.sim;
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, peer_start(&self->peer[i]));
-		ASSERT_EQ(0, peer_call(&self->peer[i], load_start,
-				       (long)self->load, 0, 0));
+		ASSERT_EQ(0, peer_bg_start(&self->peer[i], load_loop,
+					   (long)self->load));
 	}
 }
 
@@ -906,13 +879,13 @@ TEST_F(load, driver_is_unbound_and_bound)
 		ASSERT_EQ(0, sim_wait_stat_ge(&self->p.sim, "starts",
 					      starts + 2));
 		ASSERT_EQ(0, sim_kill(&self->p.sim));
-		EXPECT_EQ(0, not_clean(&self->p.sim));
+		EXPECT_EQ(0, sim_not_clean(&self->p.sim));
 		ASSERT_EQ(0, sim_go_live(&self->p.sim));
 		self->load->sim = self->p.sim;
 	}
 	self->load->enough = true;
 	for (i = 0; i < 2; i++)
-		EXPECT_EQ(0, peer_call(&self->peer[i], load_end, 0, 0, 0));
+		EXPECT_EQ(0, peer_bg_wait(&self->peer[i]));
 }
 
 TEST_F(load, function_is_reset)
@@ -929,7 +902,7 @@ TEST_F(load, function_is_reset)
 	}
 	self->load->enough = true;
 	for (i = 0; i < 2; i++)
-		EXPECT_EQ(0, peer_call(&self->peer[i], load_end, 0, 0, 0));
+		EXPECT_EQ(0, peer_bg_wait(&self->peer[i]));
 	ASSERT_EQ(0, vq_open(&vq, &self->p.sim));
 	EXPECT_EQ(0, not_working(&vq));
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "kselftest.h"
+#include "bg.h"
 #include "peer.h"
 #include "sim.h"
 
@@ -401,6 +402,49 @@ static long do_poll(long fd, long timeout_ms, long unused)
 static long do_close(long fd, long unused1, long unused2)
 {
 	return close(fd) ? -errno : 0;
+}
+
+/* Of the peer itself */
+static struct bg own_bg;
+
+static long do_bg_start(long fn, long arg, long unused)
+{
+	return bg_start(&own_bg, (bg_fn)fn, arg, 0, 0);
+}
+
+static long do_bg_done(long unused1, long unused2, long unused3)
+{
+	return bg_done(&own_bg);
+}
+
+static long do_bg_wait(long unused1, long unused2, long unused3)
+{
+	return bg_wait(&own_bg);
+}
+
+static long do_bg_wait_asleep(long unused1, long unused2, long unused3)
+{
+	return bg_wait_asleep(&own_bg);
+}
+
+int peer_bg_start(struct peer *peer, peer_fn fn, long arg)
+{
+	return peer_call(peer, do_bg_start, (long)fn, arg, 0);
+}
+
+bool peer_bg_done(struct peer *peer)
+{
+	return peer_call(peer, do_bg_done, 0, 0, 0);
+}
+
+long peer_bg_wait(struct peer *peer)
+{
+	return peer_call(peer, do_bg_wait, 0, 0, 0);
+}
+
+int peer_bg_wait_asleep(struct peer *peer)
+{
+	return peer_call(peer, do_bg_wait_asleep, 0, 0, 0);
 }
 
 int peer_open(struct peer *peer, const struct sim *sim)

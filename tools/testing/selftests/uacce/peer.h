@@ -59,6 +59,15 @@ long clone_vm_call(peer_fn fn, long a, long b, long c);
 /* Waits until thread @tid sleeps in the kernel. -ETIMEDOUT */
 int wait_asleep(pid_t tid);
 
+/*
+ * Runs @fn in a thread of the peer, which does what it is told meanwhile; see bg.h.
+ * One at a time.
+ */
+int peer_bg_start(struct peer *peer, peer_fn fn, long arg);
+bool peer_bg_done(struct peer *peer);
+long peer_bg_wait(struct peer *peer);
+int peer_bg_wait_asleep(struct peer *peer);
+
 /* Calls that peers make often; see sim.h for what they return */
 int peer_open(struct peer *peer, const struct sim *sim);
 int peer_q_start(struct peer *peer, int fd);

@@ -31,7 +31,6 @@ static struct shared {
 static struct vq peer_q;
 static int peer_fd, peer_uffd;
 static void *peer_page;
-static struct bg peer_bg;
 static size_t peer_dus_size;
 
 static long prepare_nothing(long sim, long unused1, long unused2)
@@ -128,21 +127,6 @@ static long act_poll(long unused1, long unused2, long unused3)
 static long act_close(long unused1, long unused2, long unused3)
 {
 	return close(peer_fd) ? -errno : 0;
-}
-
-static long peer_begin(long act, long sim, long unused)
-{
-	return bg_start(&peer_bg, (bg_fn)act, sim, 0, 0);
-}
-
-static long peer_end(long unused1, long unused2, long unused3)
-{
-	return bg_wait(&peer_bg);
-}
-
-static long peer_sleeps(long unused1, long unused2, long unused3)
-{
-	return bg_wait_asleep(&peer_bg);
 }
 
 static long peer_is_waited_for(long unused1, long unused2, long unused3)
@@ -285,17 +269,9 @@ static long by_rmdir(struct cell *c)
 	return ret == -ENODEV && c->p->second ? sim_rmdir(c->sim) : ret;
 }
 
-static int driver_write(const char *file, const char *val)
-{
-	char path[80];
-
-	snprintf(path, sizeof(path), "%s/%s", sim_driver(), file);
-	return write_file(path, val);
-}
-
 static long by_unbind(struct cell *c)
 {
-	long ret = driver_write("unbind", c->parent);
+	long ret = sim_driver_write("unbind", c->parent);
 
 	/* Where another one was first there is nothing to unbind. */
 	return ret == -ENODEV && c->p->second ? 0 : ret;
@@ -338,7 +314,7 @@ static int revive_bound(struct cell *c)
 	/* the one before has taken the parent away as well */
 	if (c->p->second)
 		return revive_live(c);
-	ret = driver_write("bind", c->parent);
+	ret = sim_driver_write("bind", c->parent);
 	if (ret)
 		return ret;
 	ret = sim_gets(c->sim, "dev_name", c->sim->dev, sizeof(c->sim->dev));
@@ -424,7 +400,7 @@ static int arrive(struct cell *c)
 	case SYNC_PAGE:
 		return peer_call(&c->peer, peer_is_waited_for, 0, 0, 0);
 	case SYNC_ASLEEP:
-		return peer_call(&c->peer, peer_sleeps, 0, 0, 0);
+		return peer_bg_wait_asleep(&c->peer);
 	case SYNC_TOUCHED:
 		while (!__atomic_load_n(&shared->touched, __ATOMIC_RELAXED)) {
 			if (now_ms() > end)
@@ -440,7 +416,7 @@ static int act(struct cell *c)
 {
 	if (!c->p->act)
 		return peer_begin_exit(&c->peer);
-	return peer_call(&c->peer, peer_begin, (long)c->p->act, (long)c->sim, 0);
+	return peer_bg_start(&c->peer, c->p->act, (long)c->sim);
 }
 
 static int cell_begin(struct cell *c)
@@ -544,24 +520,6 @@ static int device_stays(struct cell *c)
 	return ret ?: c->p->second ? bg_wait(&c->first) : 0;
 }
 
-/* 0 if the device has nothing left of anybody, right now, or what it has */
-static int not_clean(const struct sim *sim)
-{
-	if (sim_is_simulated() && sim_stat(sim, "ops_running"))
-		return 1;
-	if (sim_stat(sim, "running") || sim_stat(sim, "queues"))
-		return 2;
-	if (sim_stat(sim, "pasids"))
-		return 3;
-	if (sim_stat(sim, "starts") != sim_stat(sim, "stops"))
-		return 4;
-	if (sim_stat(sim, "gets") != sim_stat(sim, "puts"))
-		return 5;
-	if (sim_stat(sim, "binds") != sim_stat(sim, "unbinds"))
-		return 6;
-	return 0;
-}
-
 /* Is there anything of the driver after the end? 0, or what is wrong */
 static int in_disorder(struct cell *c)
 {
@@ -602,7 +560,7 @@ static int act_went_wrong(struct cell *c)
 
 	if (!c->p->act)
 		return peer_wait(&c->peer);
-	ret = peer_call(&c->peer, peer_end, 0, 0, 0);
+	ret = peer_bg_wait(&c->peer);
 	if (ret == want[0] || ret == want[1])
 		return 0;
 	if (c->way->lets_go && ret == OPENED_AND_DIED)
@@ -649,7 +607,7 @@ static int harmed(struct cell *c)
 		if (peer_wait(&c->peer))
 			return 1;
 	} else if (c->p->sync != SYNC_ASLEEP) {
-		ret = peer_call(&c->peer, peer_end, 0, 0, 0);
+		ret = peer_bg_wait(&c->peer);
 		if (ret)
 			return 2;
 		if (peer_exit(&c->peer))
@@ -714,7 +672,7 @@ static int cell_goes(struct cell *c)
 	int ret = step("device does not go", device_goes(c));
 
 	if (!ret && c->way->remove != by_rmdir)
-		ret = step("not clean", not_clean(c->sim));
+		ret = step("not clean", sim_not_clean(c->sim));
 	return ret ?: step("not cut off", not_cut_off(c)) ?:
 	       step("act", act_went_wrong(c)) ?:
 	       step("peer does not exit", c->p->act ? peer_exit(&c->peer) : 0) ?:
@@ -826,11 +784,6 @@ static long named_ioctl(long name, long unused1, long unused2)
 	return act_ioctl(0, 0, 0);
 }
 
-static long peer_begin_named(long name, long unused1, long unused2)
-{
-	return bg_start(&peer_bg, named_ioctl, name, 0, 0);
-}
-
 TEST_F(removal, those_at_work_do_not_wait_for_one_in_user_memory)
 {
 	const char * const named[] = {
@@ -857,8 +810,7 @@ TEST_F(removal, those_at_work_do_not_wait_for_one_in_user_memory)
 		ASSERT_GE(vq_submit(&vq[i], &d), 0);
 	}
 	ASSERT_EQ(0, sim_wait_held(&self->sim, "dma", 2));
-	ASSERT_EQ(0, peer_call(&slow, peer_begin_named, (long)"uacce_in_memory",
-			       0, 0));
+	ASSERT_EQ(0, peer_bg_start(&slow, named_ioctl, (long)"uacce_in_memory"));
 	ASSERT_EQ(0, peer_call(&slow, peer_is_waited_for, 0, 0, 0));
 	ASSERT_EQ(0, bg_q_poll(&poller, vq[0].q.fd, -1));
 	ASSERT_EQ(0, bg_wait_asleep(&poller));
@@ -876,8 +828,8 @@ TEST_F(removal, those_at_work_do_not_wait_for_one_in_user_memory)
 
 	ASSERT_EQ(0, peer_call(&slow, peer_fills_page, 0, 0, 0));
 	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, peer_call(&slow, peer_end, 0, 0, 0));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, peer_bg_wait(&slow));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 	/* once, and nobody else */
 	EXPECT_EQ(1, log_count(mark, any));
 	for (i = 0; i < 2; i++)

@@ -35,17 +35,9 @@ static int by_rmdir(const struct sim *sim, const char *parent)
 	return sim_rmdir(sim);
 }
 
-static int driver_write(const char *file, const char *parent)
-{
-	char path[80];
-
-	snprintf(path, sizeof(path), "%s/%s", sim_driver(), file);
-	return write_file(path, parent);
-}
-
 static int by_unbind(const struct sim *sim, const char *parent)
 {
-	return driver_write("unbind", parent);
+	return sim_driver_write("unbind", parent);
 }
 
 FIXTURE_VARIANT_ADD(remove, live) { .remove = by_live };
@@ -77,26 +69,6 @@ FIXTURE_TEARDOWN_PARENT(remove)
 	teardown_sim(_metadata, &self->sim);
 }
 
-/* 0 if the device has nothing left of anybody, right now, or what it has */
-static int not_clean(const struct sim *sim)
-{
-	if (sim_has(sim, "stats/ops_running") && sim_stat(sim, "ops_running"))
-		return 1;
-	if (sim_stat(sim, "running"))
-		return 2;
-	if (sim_stat(sim, "queues"))
-		return 3;
-	if (sim_stat(sim, "pasids"))
-		return 4;
-	if (sim_stat(sim, "starts") != sim_stat(sim, "stops"))
-		return 5;
-	if (sim_stat(sim, "gets") != sim_stat(sim, "puts"))
-		return 6;
-	if (sim_stat(sim, "binds") != sim_stat(sim, "unbinds"))
-		return 7;
-	return 0;
-}
-
 TEST_F(remove, leaves_the_device_clean_and_the_files_safe)
 {
 	int idle = q_open(&self->sim);
@@ -104,7 +76,7 @@ TEST_F(remove, leaves_the_device_clean_and_the_files_safe)
 	ASSERT_GE(idle, 0);
 	ASSERT_EQ(0, variant->remove(&self->sim, self->parent));
 	if (variant->remove != by_rmdir)
-		EXPECT_EQ(0, not_clean(&self->sim));
+		EXPECT_EQ(0, sim_not_clean(&self->sim));
 	EXPECT_EQ(0, q_not_dead(self->q.fd));
 	EXPECT_EQ(0, q_not_dead(idle));
 	EXPECT_EQ(0, munmap(self->q.dus, self->q.dus_size));
@@ -259,7 +231,7 @@ TEST_F(removing, every_mapping_is_zapped_before_the_first_put)
 
 	ASSERT_EQ(0, sim_release(&self->sim, "put_queue"));
 	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 }
 
 TEST_F(removing, waits_for_a_close_that_is_in_the_driver)
@@ -279,7 +251,7 @@ TEST_F(removing, waits_for_a_close_that_is_in_the_driver)
 
 	ASSERT_EQ(0, sim_release(&self->sim, "put_queue"));
 	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 	EXPECT_EQ(2, sim_stat(&self->sim, "puts"));
 	EXPECT_EQ(0, bg_wait(&closer));
 }
@@ -296,7 +268,7 @@ TEST_F(removing, after_the_owner_has_died)
 	ASSERT_GE(held, 0);
 	ASSERT_EQ(0, peer_exit(&owner));
 	EXPECT_EQ(0, sim_kill(&self->sim));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 	EXPECT_EQ(0, q_not_dead(held));
 }
 
@@ -312,7 +284,7 @@ TEST_F(removing, owner_may_die_afterwards)
 	held = peer_take_fd(&owner, fd);
 	ASSERT_GE(held, 0);
 	EXPECT_EQ(0, sim_kill(&self->sim));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 	ASSERT_EQ(0, peer_exit(&owner));
 	EXPECT_EQ(0, q_not_dead(held));
 	EXPECT_EQ(2, sim_stat(&self->sim, "stops"));
@@ -351,9 +323,9 @@ TEST_F(removing, driver_can_be_bound_again_while_old_files_are_open)
 	char parent[64], dev[64];
 
 	ASSERT_GT(sim_gets(&self->sim, "parent", parent, sizeof(parent)), 0);
-	ASSERT_EQ(0, driver_write("unbind", parent));
+	ASSERT_EQ(0, sim_driver_write("unbind", parent));
 	EXPECT_EQ(0, sim_gets(&self->sim, "dev_name", dev, sizeof(dev)));
-	ASSERT_EQ(0, driver_write("bind", parent));
+	ASSERT_EQ(0, sim_driver_write("bind", parent));
 	ASSERT_GT(sim_gets(&self->sim, "dev_name", self->sim.dev,
 			   sizeof(self->sim.dev)), 0);
 	snprintf(self->sim.node, sizeof(self->sim.node), "/dev/%s",
@@ -423,7 +395,6 @@ FIXTURE(busy)
 };
 
 static struct vaccel_queue peer_queue;
-static struct bg peer_call_bg;
 
 /* The op, on a queue of its own; that queue is closed if the op went well */
 static long op_start(long sim, long unused1, long unused2)
@@ -533,21 +504,6 @@ static long peer_open_queue(long sim, long unused1, long unused2)
 	return vaccel_queue_open(&peer_queue, ((const struct sim *)sim)->node);
 }
 
-static long peer_begin(long fn, long sim, long unused)
-{
-	return bg_start(&peer_call_bg, (bg_fn)fn, sim, 0, 0);
-}
-
-static long peer_end(long unused1, long unused2, long unused3)
-{
-	return bg_wait(&peer_call_bg);
-}
-
-static long peer_is_done(long unused1, long unused2, long unused3)
-{
-	return bg_done(&peer_call_bg);
-}
-
 static long peer_is_cut_off(long unused1, long unused2, long unused3)
 {
 	if (q_poll(peer_queue.fd, SIM_TIMEOUT_MS) != POLL_DEAD)
@@ -567,8 +523,7 @@ FIXTURE_SETUP(busy)
 	ASSERT_EQ(0, vaccel_queue_open(&self->q, self->sim.node));
 
 	ASSERT_EQ(0, sim_hold(&self->sim, variant->point, 1));
-	ASSERT_EQ(0, peer_call(&self->peer, peer_begin, (long)variant->op,
-			       (long)&self->sim, 0));
+	ASSERT_EQ(0, peer_bg_start(&self->peer, variant->op, (long)&self->sim));
 	ASSERT_EQ(0, sim_wait_held(&self->sim, variant->point, 1));
 }
 
@@ -597,11 +552,11 @@ TEST_F(busy, removal_waits_only_for_the_queue_in_the_driver)
 	EXPECT_EQ(0, sim_stat(&self->sim, "puts"));
 
 	EXPECT_FALSE(bg_done(&remover));
-	EXPECT_FALSE(peer_call(&self->peer, peer_is_done, 0, 0, 0));
+	EXPECT_FALSE(peer_bg_done(&self->peer));
 	ASSERT_EQ(0, sim_release(&self->sim, variant->point));
 	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, not_clean(&self->sim));
-	EXPECT_EQ(0, peer_call(&self->peer, peer_end, 0, 0, 0));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
+	EXPECT_EQ(0, peer_bg_wait(&self->peer));
 	EXPECT_EQ(0, peer_call(&self->peer, peer_is_cut_off, 0, 0, 0));
 }
 
@@ -698,7 +653,7 @@ TEST_F(two_busy, queue_that_leaves_an_ioctl_is_stopped_at_once)
 	ASSERT_EQ(0, sim_release(&self->sim, "stop"));
 	EXPECT_EQ(0, peer_recv(&self->slow));
 	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 }
 
 TEST_F(two_busy, mapping_that_comes_too_late_is_cut_off_at_once)
@@ -725,7 +680,7 @@ TEST_F(two_busy, mapping_that_comes_too_late_is_cut_off_at_once)
 	ASSERT_EQ(0, sim_release(&self->sim, "ioctl"));
 	EXPECT_EQ(0, peer_recv(&self->slow));
 	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 }
 
 /* Others that bind or unbind while the removal is under way */
@@ -774,7 +729,7 @@ TEST_F(bonds, open_that_is_in_its_bind_gets_no_queue)
 	ASSERT_EQ(0, sim_release(&self->sim, "bind"));
 	EXPECT_EQ(0, peer_recv(&self->peer));
 	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 	EXPECT_EQ(1, sim_stat(&self->sim, "gets"));
 }
 
@@ -810,7 +765,7 @@ static long peer_close_queue(long unused1, long unused2, long unused3)
 
 static long do_unbind(long parent, long unused1, long unused2)
 {
-	return driver_write("unbind", (const char *)parent);
+	return sim_driver_write("unbind", (const char *)parent);
 }
 
 /*
@@ -826,8 +781,7 @@ TEST_F(bonds, unbind_that_a_close_has_begun_is_waited_for)
 			       (long)&self->sim, 0, 0));
 	ASSERT_EQ(0, sim_wait_held(&self->sim, "engine", 1));
 	ASSERT_EQ(0, sim_hold(&self->other, "mmap", 1));
-	ASSERT_EQ(0, peer_call(&self->peer, peer_begin, (long)op_mmap,
-			       (long)&self->other, 0));
+	ASSERT_EQ(0, peer_bg_start(&self->peer, op_mmap, (long)&self->other));
 	ASSERT_EQ(0, sim_wait_held(&self->other, "mmap", 1));
 	ASSERT_EQ(0, sim_release(&self->sim, "engine"));
 	ASSERT_EQ(0, sim_wait_stat_ge(&self->sim, "page_faults", 1));
@@ -843,10 +797,10 @@ TEST_F(bonds, unbind_that_a_close_has_begun_is_waited_for)
 	ASSERT_EQ(0, sim_release(&self->other, "mmap"));
 	EXPECT_EQ(0, peer_recv(&self->peer));
 	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 	/* it has mapped all right, and waits for that to end */
 	ASSERT_EQ(0, sim_kill(&self->other));
-	EXPECT_EQ(0, peer_call(&self->peer, peer_end, 0, 0, 0));
+	EXPECT_EQ(0, peer_bg_wait(&self->peer));
 }
 
 /* An op that waits for user space */
@@ -878,7 +832,7 @@ TEST_F(removing, copy_to_a_userfaultfd_page_delays_only_its_queue)
 	ASSERT_EQ(0, late_page_fill(uffd, page));
 	EXPECT_EQ(0, bg_wait(&caller));
 	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, not_clean(&self->sim));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
 	EXPECT_EQ(0, q_not_dead(self->q.fd));
 }
 
@@ -961,15 +915,10 @@ static long load(long sim, long unused1, long unused2)
 	return 0;
 }
 
-static long load_peer(long sim, long unused1, long unused2)
-{
-	return bg_start(&peer_call_bg, load, sim, 0, 0);
-}
-
-static long load_peer_end(long unused1, long unused2, long unused3)
+static long end_load(long unused1, long unused2, long unused3)
 {
 	__atomic_store_n(&stop_load, true, __ATOMIC_RELAXED);
-	return bg_wait(&peer_call_bg);
+	return 0;
 }
 
 TEST_F(removing, under_load_from_several_processes)
@@ -980,19 +929,20 @@ TEST_F(removing, under_load_from_several_processes)
 	vaccel_queue_close(&self->q);
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, peer_start(&peer[i]));
-		ASSERT_EQ(0, peer_call(&peer[i], load_peer, (long)&self->sim,
-				       0, 0));
+		ASSERT_EQ(0, peer_bg_start(&peer[i], load, (long)&self->sim));
 	}
 	for (i = 0; i < 8; i++) {
 		long gets = sim_stat(&self->sim, "gets");
 
 		ASSERT_EQ(0, sim_wait_stat_ge(&self->sim, "gets", gets + 3));
 		ASSERT_EQ(0, sim_kill(&self->sim));
-		ASSERT_EQ(0, not_clean(&self->sim));
+		ASSERT_EQ(0, sim_not_clean(&self->sim));
 		ASSERT_EQ(0, sim_go_live(&self->sim));
 	}
-	for (i = 0; i < 2; i++)
-		EXPECT_EQ(0, peer_call(&peer[i], load_peer_end, 0, 0, 0));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, peer_call(&peer[i], end_load, 0, 0, 0));
+		EXPECT_EQ(0, peer_bg_wait(&peer[i]));
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -44,6 +45,20 @@ void nap(void)
 	struct timespec ts = { .tv_nsec = 2000000 };
 
 	nanosleep(&ts, NULL);
+}
+
+__u64 random_seed(void)
+{
+	const char *text = getenv("UACCE_SEED");
+	static __u64 seed;
+
+	if (text)
+		return strtoull(text, NULL, 0);
+	while (!seed) {
+		if (getrandom(&seed, 4, 0) != 4)
+			seed = now_ms();
+	}
+	return seed;
 }
 
 int read_file(const char *path, char *buf, size_t len)
@@ -169,6 +184,14 @@ bool sim_is_simulated(void)
 const char *sim_driver(void)
 {
 	return carrier()->driver;
+}
+
+int sim_driver_write(const char *file, const char *parent)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", sim_driver(), file);
+	return write_file(path, parent);
 }
 
 const char *sim_never(unsigned int i)
@@ -427,6 +450,25 @@ int sim_wait_no_bonds(const struct sim *sim)
 		}
 		nap();
 	}
+}
+
+int sim_not_clean(const struct sim *sim)
+{
+	if (sim_has(sim, "stats/ops_running") && sim_stat(sim, "ops_running"))
+		return 1;
+	if (sim_stat(sim, "running"))
+		return 2;
+	if (sim_stat(sim, "queues"))
+		return 3;
+	if (sim_stat(sim, "pasids"))
+		return 4;
+	if (sim_stat(sim, "starts") != sim_stat(sim, "stops"))
+		return 5;
+	if (sim_stat(sim, "gets") != sim_stat(sim, "puts"))
+		return 6;
+	if (sim_stat(sim, "binds") != sim_stat(sim, "unbinds"))
+		return 7;
+	return 0;
 }
 
 int sim_kill(const struct sim *sim)

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <linux/types.h>
 
 struct vaccel_info;
 
@@ -58,6 +59,8 @@ extern void (*sim_skip)(const char *why);
 bool sim_is_simulated(void);
 /* Directory of the driver in sysfs */
 const char *sim_driver(void);
+/* Writes @parent to its file "bind" or "unbind" */
+int sim_driver_write(const char *file, const char *parent);
 /* Names of the stats of what must never happen: the @i-th, or NULL */
 const char *sim_never(unsigned int i);
 
@@ -98,6 +101,12 @@ int sim_wait_stat(const struct sim *sim, const char *name, long want);
 int sim_poll_stat(const struct sim *sim, const char *name, long want,
 		  long timeout_ms);
 int sim_wait_stat_ge(const struct sim *sim, const char *name, long want);
+
+/*
+ * 0 if the device has nothing left of anybody, right now, or the number of what it
+ * has; also when it is gone
+ */
+int sim_not_clean(const struct sim *sim);
 
 /* Hold the next @n arrivals at @point; -1: all */
 int sim_hold(struct sim *sim, const char *point, int n);
@@ -142,6 +151,9 @@ int survive(void (*fn)(void *arg), void *arg);
 int touch(const void *p);
 /* Touches until it faults: 0, or -ETIMEDOUT */
 int wait_sigbus(const void *p);
+
+/* UACCE_SEED, or another one in each process that asks first */
+__u64 random_seed(void);
 
 /* Monotonic time in ms, and a short nap for loops that wait with a limit */
 long now_ms(void);

@@ -8,7 +8,6 @@
  */
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,18 +49,6 @@ static struct sim_config config_of(enum target_kind i)
 			cfg.queues = 0;
 	}
 	return cfg;
-}
-
-static __u64 seed_of_test(void)
-{
-	const char *text = getenv("UACCE_SEED");
-	__u64 seed = 0;
-
-	if (text)
-		return strtoull(text, NULL, 0);
-	if (getrandom(&seed, 4, 0) != 4)
-		seed = now_ms();
-	return seed;
 }
 
 static long seconds_of_test(void)
@@ -296,14 +283,6 @@ static int check_removed(struct actor *a, const struct sim *sim)
 	return 0;
 }
 
-static int write_driver(const char *file, const char *parent)
-{
-	char path[200];
-
-	snprintf(path, sizeof(path), "%s/%s", sim_driver(), file);
-	return write_file(path, parent);
-}
-
 enum removal { BY_LIVE, BY_DRIVER, BY_RMDIR };
 
 static int remove_device(struct actor *a, const struct sim *sim,
@@ -313,7 +292,7 @@ static int remove_device(struct actor *a, const struct sim *sim,
 
 	switch (how) {
 	case BY_DRIVER:
-		ret = write_driver("unbind", parent);
+		ret = sim_driver_write("unbind", parent);
 		break;
 	case BY_RMDIR:
 		ret = sim_rmdir(sim);
@@ -337,7 +316,7 @@ static int make_device(struct actor *a, enum target_kind i, enum removal how,
 
 	switch (how) {
 	case BY_DRIVER:
-		ret = write_driver("bind", parent);
+		ret = sim_driver_write("bind", parent);
 		break;
 	case BY_RMDIR:
 		ret = sim_create(&sim, target_configs[i].name, &cfg);
@@ -584,7 +563,7 @@ FIXTURE_SETUP(stress)
 	unsigned int i;
 
 	stress = &self->s;
-	stress->seed = seed_of_test();
+	stress->seed = random_seed();
 	for (i = 0; i < N_TARGETS; i++) {
 		/* Tests can count on no more than two functions with SVA. */
 		if (i == ROOMY && !sim_is_simulated())

@@ -8,7 +8,6 @@
  * UACCE_SEED=n repeats it, as far as two processes and a device repeat anything.
  */
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "uacce_test.h"
@@ -23,20 +22,6 @@
 /* As long as UACCE_FUZZ says */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 86400
-
-static __u64 seed_of_test(void)
-{
-	const char *text = getenv("UACCE_SEED");
-	static __u64 seed;
-
-	if (text)
-		return strtoull(text, NULL, 0);
-	while (!seed) {
-		if (getrandom(&seed, 4, 0) != 4)
-			seed = now_ms();
-	}
-	return seed;
-}
 
 /* The share of one of the two tests on one of the two kinds of device */
 static unsigned long count_of_test(void)
@@ -133,7 +118,7 @@ FIXTURE_SETUP(fuzz)
 	ASSERT_NE(MAP_FAILED, self->shared);
 	ASSERT_EQ(0, peer_start(&self->peer));
 	ASSERT_EQ(0, peer_send(&self->peer, bystand, (long)&self->sim,
-			       (long)self->shared, seed_of_test()));
+			       (long)self->shared, random_seed()));
 }
 
 FIXTURE_TEARDOWN_PARENT(fuzz)
@@ -144,7 +129,7 @@ FIXTURE_TEARDOWN_PARENT(fuzz)
 static void show(struct __test_metadata *_metadata, const struct hostile *h)
 {
 	TH_LOG("seed %llu: %lu descriptors, %lu queue errors, %lu restarts, %lu holes",
-	       (unsigned long long)seed_of_test(), h->submitted, h->errors,
+	       (unsigned long long)random_seed(), h->submitted, h->errors,
 	       h->restarts, h->holes);
 	TH_LOG("ok %lu more %lu opcode %lu field %lu len %lu", h->seen[0],
 	       h->seen[1], h->seen[2], h->seen[3], h->seen[4]);
@@ -160,7 +145,7 @@ static void fuzz(struct __test_metadata *_metadata, struct shared *shared,
 	unsigned long rounds = 0;
 	int ret;
 
-	TH_LOG("UACCE_SEED=%llu", (unsigned long long)seed_of_test());
+	TH_LOG("UACCE_SEED=%llu", (unsigned long long)random_seed());
 	/* and at least one doorbell that stopped the queue, if need be later */
 	while (h->submitted < count ||
 	       (!h->errors && h->submitted < 20 * count)) {
@@ -215,8 +200,8 @@ TEST_F(fuzz, everything_changes_under_the_device)
 	struct hostile h;
 	struct bg bg;
 
-	ASSERT_EQ(0, hostile_open(&h, &self->sim, seed_of_test()));
-	ASSERT_EQ(0, bg_start(&bg, second_thread, (long)&h, seed_of_test(), 0));
+	ASSERT_EQ(0, hostile_open(&h, &self->sim, random_seed()));
+	ASSERT_EQ(0, bg_start(&bg, second_thread, (long)&h, random_seed(), 0));
 	fuzz(_metadata, self->shared, &self->peer, &h);
 	__atomic_store_n(&h.stop, true, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, bg_wait(&bg));
@@ -227,7 +212,7 @@ TEST_F(fuzz, rings_and_memory_come_and_go)
 {
 	struct hostile h;
 
-	ASSERT_EQ(0, hostile_open(&h, &self->sim, seed_of_test() + 1));
+	ASSERT_EQ(0, hostile_open(&h, &self->sim, random_seed() + 1));
 	h.digs = true;
 	fuzz(_metadata, self->shared, &self->peer, &h);
 	EXPECT_LT(0, h.holes);
