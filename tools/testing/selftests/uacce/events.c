@@ -29,7 +29,6 @@
 static const char * const names[N_EVENTS] = {
 	[EVENT_BIND] = "uacce_bind",
 	[EVENT_UNBIND] = "uacce_unbind",
-	[EVENT_MM_EXIT] = "uacce_mm_exit",
 	[EVENT_GET_QUEUE] = "uacce_get_queue",
 	[EVENT_PUT_QUEUE] = "uacce_put_queue",
 	[EVENT_START_QUEUE] = "uacce_start_queue",

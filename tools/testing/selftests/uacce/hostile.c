@@ -310,7 +310,12 @@ static int remap(struct hostile *h, unsigned int region, void **map, size_t len)
 	return map_region_at(&h->vq, region, map, len, (unsigned long)*map);
 }
 
-int hostile_dig(struct hostile *h)
+/*
+ * Takes a region or memory away while the device is at work, or tries to do to a
+ * region what cannot be done, and makes everything as it was. -EBADMSG: it could
+ * be done. Not beside a second thread, which would be hit.
+ */
+static int dig(struct hostile *h)
 {
 	void *zap = (void *)(ZAP_START + rnd(&h->state) % ZAP_PAGES * PAGE);
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
@@ -393,7 +398,7 @@ int hostile_attack(struct hostile *h)
 	}
 
 	if (h->digs && rnd(&h->state) % 2) {
-		int err = hostile_dig(h);
+		int err = dig(h);
 
 		if (err)
 			return err;

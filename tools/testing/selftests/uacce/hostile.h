@@ -41,7 +41,7 @@ struct hostile {
 	__u64 state;		/* of the random numbers */
 	bool sva;
 	bool stop;		/* for the second thread */
-	bool digs;		/* hostile_dig() in the middle of attacks */
+	bool digs;		/* takes memory away as well; not beside a second thread */
 	unsigned long seen[VACCEL_ST_INTERNAL + 1];	/* by status */
 	unsigned long submitted;
 	unsigned long errors;	/* of the queue */
@@ -60,13 +60,6 @@ int hostile_attack(struct hostile *h);
  * Fit for a second thread, which has random numbers of its own in *@s.
  */
 void hostile_disturb(struct hostile *h, __u64 *s);
-
-/*
- * Takes a region or memory away while the device is at work, or tries to do to a
- * region what cannot be done, and makes everything as it was. -EBADMSG: it could
- * be done. Not beside a second thread, which would be hit.
- */
-int hostile_dig(struct hostile *h);
 
 /* Stops and starts the queue, after which it has to be as good as new */
 int hostile_recover(struct hostile *h);
