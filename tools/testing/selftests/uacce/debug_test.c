@@ -243,8 +243,7 @@ FIXTURE_TEARDOWN_PARENT(trace)
 {
 	if (!self->made)
 		return;
-	if (self->sim.name[0])
-		teardown_sim(_metadata, &self->sim);
+	teardown_sim(_metadata, &self->sim);
 	EXPECT_EQ(0, rmdir(TRACE));
 }
 

@@ -386,16 +386,20 @@ int sim_create_idle(struct sim *sim, const char *name,
 	sim->sva = !cfg->no_sva;
 
 	ret = carrier()->make(name, cfg->no_sva);
-	if (ret)
+	if (ret) {
+		sim->name[0] = '\0';
 		return ret;
+	}
 	catch_crashes();
 
 	if (cfg->queues)
 		ret = try_set(sim, "queues", cfg->queues);
 	if (!ret && cfg->pasid_bits)
 		ret = try_set(sim, "pasid_bits", cfg->pasid_bits);
-	if (ret)
+	if (ret) {
 		sim_rmdir(sim);
+		sim->name[0] = '\0';
+	}
 	return supported(ret, cfg->pasid_bits ? "pasid_bits" : "queues");
 }
 
@@ -423,8 +427,10 @@ int sim_create(struct sim *sim, const char *name, const struct sim_config *cfg)
 	if (ret)
 		return ret;
 	ret = sim_go_live(sim);
-	if (ret)
+	if (ret) {
 		sim_destroy(sim);
+		sim->name[0] = '\0';
+	}
 	return ret;
 }
 

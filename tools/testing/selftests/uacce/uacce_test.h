@@ -110,7 +110,11 @@ static inline bool setup_sim(struct __test_metadata *_metadata, struct sim *sim,
 	if (err == -ENODEV && !sim_is_simulated())
 		SKIP(return false, "no such function is plugged in");
 	EXPECT_EQ(0, err);
-	return !err;
+	if (err)
+		return false;
+	/* There is an instance to take down, even if the setup comes to no end. */
+	*_metadata->no_teardown = false;
+	return true;
 }
 
 /*
@@ -123,6 +127,9 @@ static inline void teardown_sim(struct __test_metadata *_metadata,
 {
 	unsigned int i;
 
+	/* it was not made, or not any more */
+	if (!sim->name[0])
+		return;
 	sim_release_all(sim);
 
 	/*
