@@ -501,7 +501,11 @@ static bool lives(struct cell *c, int stops)
 	return holder_sleeps(&c->holder);
 }
 
-/* Waits until the first thread of process @pid is in one of @states */
+/*
+ * Waits until the first thread of process @pid is in one of @wanted. Another thread of
+ * it must be held: this takes references to its address space, of which none may turn
+ * out to be the last.
+ */
 static int wait_state(pid_t pid, const char *wanted)
 {
 	long end = now_ms() + SIM_TIMEOUT_MS;

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "uacce_test.h"
+#include "order.h"
 #include "kmsg.h"
 
 #define BIG	(64UL << 20)
@@ -469,16 +470,24 @@ TEST_F(unmapped, last_close_during_the_exit_does_not_stop_or_put_twice)
 TEST_F(unmapped, exit_waits_for_the_stop_that_a_close_has_begun)
 {
 	struct bg closer;
+	struct order o;
 
+	ASSERT_EQ(0, order_begin(&o, self->sim.dev));
 	ASSERT_EQ(0, bg_close(&closer, self->held));
 	ASSERT_EQ(0, sim_wait_held(&self->sim, "stop", 1));
 	ASSERT_EQ(0, peer_begin_exit(&self->owner));
-	ASSERT_EQ(0, wait_asleep(self->owner.pid));
+	EXPECT_EQ(0, order_wait(&o, ORDER_MM_EXIT, 1));
+	EXPECT_EQ(0, order_count(&o, ORDER_MM_EXIT_DONE, 0));
 	EXPECT_EQ(0, sim_stat(&self->sim, "mm_releases"));
 
 	ASSERT_EQ(0, sim_release(&self->sim, "stop"));
 	ASSERT_EQ(0, peer_wait(&self->owner));
 	EXPECT_EQ(0, bg_wait(&closer));
+	EXPECT_EQ(0, order_wait(&o, ORDER_MM_EXIT_DONE, 1));
+	EXPECT_LE(0, order_first(&o, ORDER_STOP, 0));
+	EXPECT_LT(order_first(&o, ORDER_STOP, 0),
+		  order_first(&o, ORDER_MM_EXIT_DONE, 0));
+	EXPECT_EQ(0, order_end());
 	EXPECT_EQ(0, wait_gone(&self->sim));
 	EXPECT_EQ(1, sim_stat(&self->sim, "stops"));
 	EXPECT_EQ(1, sim_stat(&self->sim, "puts"));

@@ -56,7 +56,11 @@ int wait_pid(pid_t pid, int *status);
  */
 long clone_vm_call(peer_fn fn, long a, long b, long c);
 
-/* Waits until thread @tid sleeps in the kernel. -ETIMEDOUT */
+/*
+ * Waits until thread @tid sleeps in the kernel. -ETIMEDOUT. Its process must not be
+ * about to exit: who reads its state holds its address space for a moment, and might
+ * be the last one to.
+ */
 int wait_asleep(pid_t tid);
 
 /*
