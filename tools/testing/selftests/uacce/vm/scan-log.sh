@@ -42,17 +42,30 @@ asked_for='
 	failed && /Call Trace:/ { $0 = ""; failed = 0 }'
 
 # What KCSAN finds elsewhere is not ours to mend: only reports that name us count.
-# Their frames end with the name of a module of ours.
+# Their frames end with the name of a module of ours. What an interrupt came upon has
+# nothing to do with it: KCSAN makes those whom it watches wait, so it is often us.
 # shellcheck disable=SC2016 # these are awk's
 elsewhere='
 	function over() {
-		if (race ~ /\[uacce/)
+		if (ours)
 			print first
 		printf "%s", race
 		first = race = ""
+		ours = interrupted = 0
 	}
 	/BUG: KCSAN: / { over(); first = $0; next }
-	first != "" { race = race $0 "\n"; if (/\] =+$/) over(); next }
+	first != "" {
+		race = race $0 "\n"
+		if (/ asm_(sysvec_|common_interrupt)/)
+			interrupted = 1
+		else if (/ bytes by (task|interrupt)/)
+			interrupted = 0
+		else if (/\[uacce/ && !interrupted)
+			ours = 1
+		if (/\] =+$/)
+			over()
+		next
+	}
 	{ print }
 	END { if (first != "") over() }'
 

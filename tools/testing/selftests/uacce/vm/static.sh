@@ -242,6 +242,8 @@ flags "the log scanner flags a log with one WARNING" WARNING \
 	"$VM/scan-log.sh" <(echo '[    1.0] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x0/0x1')
 clean "the log scanner catches $(wc -l <"$VM/control/bad.log") kinds of reports" \
 	bad_lines_are_caught
+flags "the log scanner flags a race that names us" 'BUG: KCSAN' \
+	"$VM/scan-log.sh" "$VM/control/race.log"
 clean "the log scanner accepts what is harmless" \
 	"$VM/scan-log.sh" "$VM/control/good.log"
 clean "the report catches short, missing, failed and hanging tests" \
