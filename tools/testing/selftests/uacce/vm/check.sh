@@ -95,12 +95,9 @@ machine()
 		truncate -s 64M "$dir/coverage.tar"
 		disk=(-drive "file=$dir/coverage.tar,format=raw,if=virtio")
 	fi
-	# No test needs more memory, and all of it has to be looked after. With the
-	# caches of pointers that SLUB has in front of kmalloc() a leak goes unseen:
-	# they still hold what they gave out. A cache with sanity checks has none.
 	# What the kernel does not know becomes the environment of init, and of all.
-	append="uacce_machine=$1 uacce_kernel=$kernel slab_debug=F,kmalloc-*"
-	CARRIER=${1%%[0-9]*} MEM=1024 APPEND="$append ${guest_env[*]}" \
+	append=$(test_append "$1" "$kernel")
+	CARRIER=${1%%[0-9]*} MEM=$TEST_MEM APPEND="$append ${guest_env[*]}" \
 		"$VM/boot.sh" "$dir" check $((4800 + extra)) "${disk[@]}" &
 	vm=$!
 	trap 'kill ${vm:-} 2>/dev/null || :' EXIT

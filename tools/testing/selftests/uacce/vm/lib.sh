@@ -117,3 +117,15 @@ build_dir()
 		gcc -dumpfullversion; } | sha256sum | cut -c1-12)
 	printf '%s/%s-%s\n' "$dir" "$1" "$key"
 }
+
+# The machines that run tests. No test needs more memory, and all of it has to be
+# looked after.
+TEST_MEM=1024
+
+# test_append MACHINE KERNEL: what its kernel is told. With the caches of pointers that
+# SLUB has in front of kmalloc() a leak goes unseen: they still hold what they gave
+# out. A cache with sanity checks has none.
+test_append()
+{
+	printf '%s\n' "uacce_machine=$1 uacce_kernel=$2 slab_debug=F,kmalloc-*"
+}

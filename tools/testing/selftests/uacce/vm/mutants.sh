@@ -109,14 +109,15 @@ pack()
 # boot JOB KERNEL: run it until something is wrong; JOB/verdict says what, if so
 boot()
 {
-	local job=$1 kernel=$2 limit=900 vm='' judge='' rc=0
+	local job=$1 kernel=$2 limit=900 vm='' judge='' rc=0 append
 
 	trap 'kill ${judge:-} ${vm:-} 2>/dev/null || :' EXIT
 	trap 'exit 1' TERM INT HUP
 	[ "$kernel" = lean ] || limit=2400
 	: >"$job/results"
 	: >"$job/console.log"
-	APPEND="uacce_machine=sim1 uacce_kernel=$kernel" \
+	append="$(test_append sim1 "$kernel") UACCE_NTH_STEP=4"
+	MEM=$TEST_MEM APPEND=$append \
 		"$VM/boot.sh" "$job" check $limit 2>"$job/boot.log" &
 	vm=$!
 	tail -n +1 -f --pid=$vm "$job/results" 2>/dev/null | "$VM/report.py" \
