@@ -5,12 +5,13 @@
  */
 #include <dirent.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 
 #include "uacce_test.h"
+#include "tracer.h"
 
 #define DEBUGFS	"/sys/kernel/debug"
-#define TRACE	"/sys/kernel/tracing/instances/uacce_test"
+#define TRACER	"uacce_test"
+#define TRACE	TRACER_INSTANCES "/" TRACER "/trace"
 
 FIXTURE(debug)
 {
@@ -231,12 +232,12 @@ FIXTURE_SETUP(trace)
 {
 	struct sim_config cfg = {};
 
-	if (mkdir(TRACE, 0755) && errno != EEXIST)
+	if (tracer_make(TRACER) < 0)
 		SKIP(return, "needs tracefs (CONFIG_TRACING)");
 	self->made = true;
 	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
 		return;
-	ASSERT_EQ(0, write_file(TRACE "/events/uacce/enable", "1"));
+	ASSERT_EQ(0, tracer_set(TRACER, "events/uacce/enable", "1"));
 }
 
 FIXTURE_TEARDOWN_PARENT(trace)
@@ -244,29 +245,24 @@ FIXTURE_TEARDOWN_PARENT(trace)
 	if (!self->made)
 		return;
 	teardown_sim(_metadata, &self->sim);
-	EXPECT_EQ(0, rmdir(TRACE));
+	EXPECT_EQ(0, tracer_remove(TRACER));
 }
 
 /* Names of the events of our device so far, without "uacce_", a space after each */
 static int traced(const struct sim *sim, char *buf, size_t len)
 {
-	char line[512], dev[80], *name, *end;
-	FILE *f = fopen(TRACE "/trace", "re");
+	FILE *f = fopen(TRACE, "re");
+	struct tracer_event e;
+	char line[512];
 	size_t n = 0;
 
 	if (!f)
 		return -errno;
-	snprintf(dev, sizeof(dev), "dev=%s", sim->dev);
 	buf[0] = '\0';
-	while (fgets(line, sizeof(line), f)) {
-		name = strstr(line, ": uacce_");
-		end = name ? strstr(name, ": dev=") : NULL;
-		if (line[0] == '#' || !end || strncmp(end + 2, dev, strlen(dev)))
-			continue;
-		name += strlen(": uacce_");
-		n += snprintf(buf + n, len - n, "%.*s ", (int)(end - name), name);
-		if (n >= len)
-			break;
+	while (n < len && fgets(line, sizeof(line), f)) {
+		if (tracer_parse(line, &e) && !strcmp(e.dev, sim->dev))
+			n += snprintf(buf + n, len - n, "%s ",
+				      e.name + strlen("uacce_"));
 	}
 	fclose(f);
 	return 0;
@@ -339,7 +335,7 @@ TEST_F(trace, tells_why_a_start_failed)
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, sim_fail(&self->sim, "start", 1));
 	EXPECT_EQ(-EIO, q_start(fd));
-	ASSERT_GT(read_file(TRACE "/trace", text, sizeof(text)), 0);
+	ASSERT_GT(read_file(TRACE, text, sizeof(text)), 0);
 	snprintf(line, sizeof(line), "uacce_start_queue: dev=%s ",
 		 self->sim.dev);
 	ASSERT_NE(NULL, strstr(text, line));
