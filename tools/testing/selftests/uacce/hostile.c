@@ -4,6 +4,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,6 +45,13 @@ static int map_region_at(const struct vq *vq, unsigned int region, void **map,
 		return -errno;
 	*map = p;
 	return 0;
+}
+
+unsigned long hostile_count(unsigned long unless_set)
+{
+	const char *text = getenv("UACCE_FUZZ");
+
+	return text ? strtoul(text, NULL, 0) : unless_set;
 }
 
 int hostile_open(struct hostile *h, const struct sim *sim, __u64 seed)

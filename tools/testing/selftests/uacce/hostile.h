@@ -49,6 +49,11 @@ struct hostile {
 	unsigned long holes;
 };
 
+/*
+ * How many descriptors a program throws at the device in all: UACCE_FUZZ, or @unless_set
+ */
+unsigned long hostile_count(unsigned long unless_set);
+
 /* Opens a queue and, with SVA, lays out the arena around it */
 int hostile_open(struct hostile *h, const struct sim *sim, __u64 seed);
 

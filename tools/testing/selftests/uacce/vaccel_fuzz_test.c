@@ -7,7 +7,6 @@
  * takes some seconds. The seed is another one each time and is printed;
  * UACCE_SEED=n repeats it, as far as two processes and a device repeat anything.
  */
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "uacce_test.h"
@@ -26,9 +25,7 @@
 /* The share of one of the two tests on one of the two kinds of device */
 static unsigned long count_of_test(void)
 {
-	const char *text = getenv("UACCE_FUZZ");
-
-	return (text ? strtoul(text, NULL, 0) : DEFAULT_COUNT) / 4;
+	return hostile_count(DEFAULT_COUNT) / 4;
 }
 
 /* What the bystander and the test have in common */

@@ -3,11 +3,10 @@
  * A user that does everything wrong, at random, while another one works. The
  * hostile queue may fail in any way; it may not hang, and nobody else may notice.
  *
- * The numbers come from a seed, which is printed. UACCE_FUZZ_SEED sets another one,
- * UACCE_FUZZ_COUNT how many descriptors are thrown at the device.
+ * UACCE_FUZZ=n is how many descriptors are thrown at the device. The seed is another
+ * one each time and is printed; UACCE_SEED=n repeats it.
  */
 #include <endian.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "uacce_test.h"
@@ -15,23 +14,17 @@
 #include "vaccel_ref.h"
 #include "vq.h"
 
-#define DEFAULT_SEED	1
 #define DEFAULT_COUNT	20000
 #define HALF		(VQ_MEM / 2)
 
-static __u64 seed_of_test(void)
-{
-	const char *text = getenv("UACCE_FUZZ_SEED");
-
-	return text ? strtoull(text, NULL, 0) : DEFAULT_SEED;
-}
+/* As long as UACCE_FUZZ says */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 86400
 
 /* The share of one of the two tests on one of the two kinds of device */
 static unsigned long count_of_test(void)
 {
-	const char *text = getenv("UACCE_FUZZ_COUNT");
-
-	return (text ? strtoul(text, NULL, 0) : DEFAULT_COUNT) / 4;
+	return hostile_count(DEFAULT_COUNT) / 4;
 }
 
 static long second_thread(long arg, long seed, long unused)
@@ -81,8 +74,8 @@ FIXTURE_TEARDOWN_PARENT(hostile)
 
 static void show(struct __test_metadata *_metadata, const struct hostile *h)
 {
-	TH_LOG("seed %llu: %lu descriptors, %lu queue errors, %lu restarts",
-	       (unsigned long long)seed_of_test(), h->submitted, h->errors,
+	TH_LOG("UACCE_SEED=%llu: %lu descriptors, %lu queue errors, %lu restarts",
+	       (unsigned long long)random_seed(), h->submitted, h->errors,
 	       h->restarts);
 	TH_LOG("ok %lu more %lu opcode %lu field %lu len %lu read %lu write %lu full %lu data %lu",
 	       h->seen[0], h->seen[1], h->seen[2], h->seen[3], h->seen[4],
@@ -95,7 +88,7 @@ TEST_F(hostile, random_descriptors_hurt_only_their_own_queue)
 	unsigned int i, rounds = 0;
 	struct hostile h;
 
-	ASSERT_EQ(0, hostile_open(&h, &self->sim, seed_of_test()));
+	ASSERT_EQ(0, hostile_open(&h, &self->sim, random_seed()));
 	while (h.submitted < count) {
 		ASSERT_EQ(0, hostile_attack(&h)) {
 			show(_metadata, &h);
@@ -129,8 +122,8 @@ TEST_F(hostile, changing_everything_under_the_engine_hurts_only_its_queue)
 	struct hostile h;
 	struct bg bg;
 
-	ASSERT_EQ(0, hostile_open(&h, &self->sim, seed_of_test() + 1));
-	ASSERT_EQ(0, bg_start(&bg, second_thread, (long)&h, seed_of_test(), 0));
+	ASSERT_EQ(0, hostile_open(&h, &self->sim, random_seed() + 1));
+	ASSERT_EQ(0, bg_start(&bg, second_thread, (long)&h, random_seed(), 0));
 	while (h.submitted < count) {
 		ASSERT_EQ(0, hostile_attack(&h)) {
 			show(_metadata, &h);
@@ -163,7 +156,7 @@ TEST_F(hostile, killing_an_attacker_anywhere_leaves_nothing)
 		pid = fork();
 		ASSERT_GE(pid, 0);
 		if (!pid) {
-			if (hostile_open(&h, &self->sim, seed_of_test() + i))
+			if (hostile_open(&h, &self->sim, random_seed() + i))
 				_exit(1);
 			while (!hostile_attack(&h))
 				;
@@ -207,7 +200,7 @@ TEST_F(hostile, mutated_streams_decode_as_the_reference_does)
 	static __u8 want[HALF];
 	unsigned long round, ok = 0, bad = 0;
 	size_t len, used, made, i, flips;
-	__u64 state = seed_of_test();
+	__u64 state = random_seed();
 	enum ref_result result;
 	struct vaccel_desc d;
 	struct vq_done done;
@@ -226,8 +219,8 @@ TEST_F(hostile, mutated_streams_decode_as_the_reference_does)
 		ret = vq_run(&self->good, &d, &done);
 		ASSERT_GE(ret, 0);
 		ASSERT_EQ(result == REF_OK, ret == VACCEL_ST_OK) {
-			TH_LOG("seed %llu round %lu: %d, %d",
-			       (unsigned long long)seed_of_test(), round,
+			TH_LOG("UACCE_SEED=%llu round %lu: %d, %d",
+			       (unsigned long long)random_seed(), round,
 			       result, ret);
 		}
 		if (result != REF_OK) {
