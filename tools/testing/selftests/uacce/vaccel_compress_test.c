@@ -203,6 +203,80 @@ TEST_F(compress, an_overfull_destination_is_not_overrun)
 	EXPECT_TRUE(all_bytes(self->dst + 5001, HALF - 5001, UNTOUCHED));
 }
 
+/* More than what an engine buffers */
+#define LARGE		0x40000
+#define BUFFER		0x10000
+
+FIXTURE(large) {
+	struct sim sim;
+	struct vq vq;
+	__u8 *src;		/* LARGE bytes each */
+	__u8 *dst;
+	__u8 *out;
+};
+
+FIXTURE_SETUP(large)
+{
+	struct sim_config cfg = {};
+
+	if (!setup_sim(_metadata, &self->sim, "ksft_compress", &cfg))
+		return;
+	ASSERT_EQ(0, vq_open(&self->vq, &self->sim));
+	self->src = mmap(NULL, 3 * LARGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->src);
+	self->dst = self->src + LARGE;
+	self->out = self->dst + LARGE;
+	make_noise(self->src, LARGE, 7);
+}
+
+FIXTURE_TEARDOWN_PARENT(large)
+{
+	teardown_sim(_metadata, &self->sim);
+}
+
+TEST_F(large, destination_that_is_full_in_the_middle_is_not_overrun)
+{
+	const size_t room = BUFFER + BUFFER / 2;
+	struct vaccel_desc d;
+	struct vq_done done;
+
+	memset(self->dst, UNTOUCHED, LARGE);
+	d = d_flate(&self->vq, VACCEL_OP_COMPRESS, VACCEL_F_RAW, self->src, LARGE,
+		    self->dst, room);
+	EXPECT_EQ(VACCEL_ST_DST_FULL, vq_run(&self->vq, &d, &done));
+	EXPECT_TRUE(all_bytes(self->dst + room, LARGE - room, UNTOUCHED));
+
+	/* and the queue is as good as before */
+	d.dst_len = htole32(LARGE);
+	d.src_len = htole32(BUFFER);
+	EXPECT_EQ(VACCEL_ST_OK, vq_run(&self->vq, &d, &done));
+}
+
+/* The stream and its trailer end before, at, and after the end of a buffer. */
+TEST_F(large, streams_that_end_near_the_end_of_a_buffer_decode)
+{
+	struct vaccel_desc d;
+	struct vq_done done;
+	size_t len, used, made;
+	bool before = false, after = false;
+
+	for (len = BUFFER - 80; len < BUFFER; len++) {
+		d = d_flate(&self->vq, VACCEL_OP_COMPRESS, VACCEL_F_GZIP, self->src,
+			    len, self->dst, LARGE);
+		d.level = htole32(1);
+		ASSERT_EQ(VACCEL_ST_OK, vq_run(&self->vq, &d, &done));
+		ASSERT_EQ(REF_OK, ref_decode(VACCEL_F_GZIP, self->dst, done.produced,
+					     self->out, LARGE, &used, &made));
+		ASSERT_EQ(done.produced, used);
+		ASSERT_EQ(len, made);
+		ASSERT_EQ(0, memcmp(self->src, self->out, len));
+		before |= done.produced <= BUFFER;
+		after |= done.produced > BUFFER + 8;
+	}
+	EXPECT_TRUE(before && after);
+}
+
 TEST_F(compress, same_source_has_same_stream_whatever_came_before)
 {
 	__u8 first[10000];
