@@ -60,8 +60,13 @@ static __u32 load_acquire(const __le32 *p)
 static void ring_doorbell(const struct vaccel_queue *q, unsigned int offset,
 			  __u32 index)
 {
-	__atomic_store_n(queue_reg(q, offset), htole64(index),
-			 __ATOMIC_RELEASE);
+	__u64 *reg = queue_reg(q, offset);
+
+	/* Not every 32-bit processor stores 64 bits at once; the high half is zero. */
+	if (sizeof(long) == 4)
+		__atomic_store_n((__u32 *)reg, htole32(index), __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(reg, htole64(index), __ATOMIC_RELEASE);
 	/* against the engine's barrier between its flag and its last look */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }

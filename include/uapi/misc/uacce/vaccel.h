@@ -19,7 +19,8 @@
 
 /*
  * Registers: byte offsets in the MMIO region, 64 bits each, aligned accesses
- * of 64 bits only. The rest of the page reads as zero and ignores stores.
+ * of 64 bits, or of 32 to one half (the low half is the one at the offset). The
+ * rest of the page reads as zero and ignores stores.
  *
  * SQ_TAIL and CQ_HEAD are the doorbells, and the only ones the device obeys a
  * store to. Each holds a free-running 32-bit index in its low half (an entry's

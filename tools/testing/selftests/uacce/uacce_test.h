@@ -70,11 +70,6 @@
 #define ONLY_IN_LANE(lane) \
 	const char * const only_in_lane = "@only in lane " lane "@"
 
-#if __SIZEOF_LONG__ == 4
-/* The model of the device does not know reads of half a register. */
-ONLY_IN_LANE("sim");
-#endif
-
 static struct __test_metadata *test_of_this_process;
 
 /* SKIP() for functions that do not know the harness */

@@ -317,6 +317,53 @@ TEST_F(ring, registers_of_a_new_queue)
 	EXPECT_EQ(VACCEL_STATE_STOPPED, vaccel_queue_state(&self->vq.q));
 }
 
+/* Half a register, as 32-bit programs see it: the one at @offset */
+static __u32 *half(const struct vq *vq, unsigned int offset)
+{
+	return (void *)((char *)vq->q.mmio + offset);
+}
+
+static __u32 load_half(const struct vq *vq, unsigned int offset)
+{
+	return le32toh(__atomic_load_n(half(vq, offset), __ATOMIC_ACQUIRE));
+}
+
+static void store_half(const struct vq *vq, unsigned int offset, __u32 val)
+{
+	__atomic_store_n(half(vq, offset), htole32(val), __ATOMIC_SEQ_CST);
+}
+
+TEST_F(ring, registers_by_halves)
+{
+	struct vq *vq = &self->vq;
+
+	EXPECT_EQ((__u32)VACCEL_ID, load_half(vq, VACCEL_REG_ID));
+	EXPECT_EQ(VACCEL_ID >> 32, load_half(vq, VACCEL_REG_ID + 4));
+	EXPECT_EQ(VACCEL_STATE_RUNNING, load_half(vq, VACCEL_REG_STATUS));
+	EXPECT_EQ(0, load_half(vq, VACCEL_REG_STATUS + 4));
+
+	/* both doorbells are rung with their low halves */
+	*vq_sq(vq, 0) = d_nop();
+	store_half(vq, VACCEL_REG_SQ_TAIL, 1);
+	ASSERT_EQ(0, vaccel_kick(&vq->q));
+	ASSERT_EQ(0, vq_wait_cq_tail(vq, 1));
+	EXPECT_EQ(POLLIN, q_poll(vq->q.fd, 0));
+	EXPECT_EQ(1, vq_reg(vq, VACCEL_REG_SQ_TAIL));
+	EXPECT_EQ(1, load_half(vq, VACCEL_REG_SQ_TAIL));
+	store_half(vq, VACCEL_REG_CQ_HEAD, 1);
+	EXPECT_EQ(1, vq_reg(vq, VACCEL_REG_CQ_HEAD));
+	EXPECT_EQ(0, q_poll(vq->q.fd, 0));
+
+	/* a high half that is not zero is a mistake, and the low one stays */
+	store_half(vq, VACCEL_REG_SQ_TAIL + 4, 1);
+	EXPECT_EQ(1ULL << 32 | 1, vq_reg(vq, VACCEL_REG_SQ_TAIL));
+	EXPECT_EQ(1, load_half(vq, VACCEL_REG_SQ_TAIL + 4));
+	vaccel_kick(&vq->q);
+	EXPECT_EQ(POLLIN, q_poll(vq->q.fd, SIM_TIMEOUT_MS));
+	EXPECT_EQ(VACCEL_QERR_SQ_TAIL, load_half(vq, VACCEL_REG_STATUS + 4));
+	EXPECT_EQ(VACCEL_STATE_ERROR, load_half(vq, VACCEL_REG_STATUS));
+}
+
 TEST_F(ring, nothing_of_its_last_user_is_left_in_a_queue)
 {
 	struct vq vq[8];

@@ -308,12 +308,15 @@ void vaccel_queue_fail(struct vaccel_queue *q)
  * vaccel_queue_doorbell() - somebody has rung
  * @q: the queue
  * @reg: q->sq_tail or q->cq_head
+ * @shift: the lowest bit of it that was stored to
+ * @bits: how many were: all 64, or one half
  * @val: what was stored
  */
-void vaccel_queue_doorbell(struct vaccel_queue *q, uint64_t *reg, uint64_t val)
+void vaccel_queue_doorbell(struct vaccel_queue *q, uint64_t *reg,
+			   unsigned int shift, unsigned int bits, uint64_t val)
 {
 	qemu_mutex_lock(&q->lock);
-	qatomic_set(reg, val);
+	qatomic_set(reg, deposit64(*reg, shift, bits, val));
 	if (q->state == VACCEL_STATE_RUNNING)
 		qemu_cond_signal(&q->cond);
 	qemu_mutex_unlock(&q->lock);

@@ -183,20 +183,12 @@ static const MemoryRegionOps vaccel_ctrl_ops = {
 	.impl = { .min_access_size = 4, .max_access_size = 4 },
 };
 
-static uint64_t vaccel_doorbell_read(void *opaque, hwaddr addr,
-				     unsigned int size)
+/* A register of the MMIO region of a queue, all 64 bits of it */
+static uint64_t vaccel_mmio_read(struct vaccel_queue *q, uint32_t reg)
 {
-	struct vaccel_dev *d = opaque;
-	uint64_t n = addr / VACCEL_PCI_DB_STRIDE;
-	struct vaccel_queue *q;
 	uint32_t status;
 
-	if (qatomic_read(&d->gone))
-		return UINT64_MAX;
-	if (size != 8 || n >= d->nr_queues)
-		return 0;
-	q = &d->queues[n];
-	switch (addr % VACCEL_PCI_DB_STRIDE) {
+	switch (reg) {
 	case VACCEL_REG_ID:
 		return VACCEL_ID;
 	case VACCEL_REG_STATUS:
@@ -212,27 +204,50 @@ static uint64_t vaccel_doorbell_read(void *opaque, hwaddr addr,
 	}
 }
 
+static uint64_t vaccel_doorbell_read(void *opaque, hwaddr addr,
+				     unsigned int size)
+{
+	struct vaccel_dev *d = opaque;
+	uint64_t n = addr / VACCEL_PCI_DB_STRIDE;
+	uint32_t reg = addr % VACCEL_PCI_DB_STRIDE;
+	uint64_t val;
+
+	if (qatomic_read(&d->gone))
+		return UINT64_MAX;
+	if (size < 4 || n >= d->nr_queues)
+		return 0;
+	val = vaccel_mmio_read(&d->queues[n], reg & ~7);
+	/* Of an access to a half, QEMU passes on the low 32 bits of the value */
+	return reg & 4 ? val >> 32 : val;
+}
+
 static void vaccel_doorbell_write(void *opaque, hwaddr addr, uint64_t val,
 				  unsigned int size)
 {
 	struct vaccel_dev *d = opaque;
 	uint64_t n = addr / VACCEL_PCI_DB_STRIDE;
+	uint32_t reg = addr % VACCEL_PCI_DB_STRIDE;
 	struct vaccel_queue *q;
 
-	if (size != 8 || n >= d->nr_queues || qatomic_read(&d->gone))
+	if (size < 4 || n >= d->nr_queues || qatomic_read(&d->gone))
 		return;
 	q = &d->queues[n];
-	switch (addr % VACCEL_PCI_DB_STRIDE) {
+	switch (reg & ~7) {
 	case VACCEL_REG_SQ_TAIL:
-		vaccel_queue_doorbell(q, &q->sq_tail, val);
+		vaccel_queue_doorbell(q, &q->sq_tail, reg & 4 ? 32 : 0, size * 8,
+				      val);
 		break;
 	case VACCEL_REG_CQ_HEAD:
-		vaccel_queue_doorbell(q, &q->cq_head, val);
+		vaccel_queue_doorbell(q, &q->cq_head, reg & 4 ? 32 : 0, size * 8,
+				      val);
 		break;
 	}
 }
 
-/* Any size reaches us, and what is not 64 bits is ignored: nothing is merged */
+/*
+ * Aligned accesses of any size reach us as they are made: QEMU makes no two of one,
+ * so that a store of 64 bits is seen at once. Those of less than 32 are ignored.
+ */
 static const MemoryRegionOps vaccel_doorbell_ops = {
 	.read = vaccel_doorbell_read,
 	.write = vaccel_doorbell_write,

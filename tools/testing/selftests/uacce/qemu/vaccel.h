@@ -297,7 +297,8 @@ void vaccel_queue_exit(struct vaccel_queue *q);
 void vaccel_queue_command(struct vaccel_queue *q, uint32_t cmd);
 void vaccel_queue_wait(struct vaccel_queue *q);
 void vaccel_queue_fail(struct vaccel_queue *q);
-void vaccel_queue_doorbell(struct vaccel_queue *q, uint64_t *reg, uint64_t val);
+void vaccel_queue_doorbell(struct vaccel_queue *q, uint64_t *reg,
+			   unsigned int shift, unsigned int bits, uint64_t val);
 uint32_t vaccel_queue_status(struct vaccel_queue *q);
 bool vaccel_queue_busy(const struct vaccel_queue *q);
 static inline bool vaccel_aborted(const struct vaccel_queue *q)
