@@ -10,128 +10,12 @@
 
 #include "uacce_test.h"
 #include "kmsg.h"
-#include "pci.h"
+#include "plugged_test.h"
 #include "regs.h"
 #include "usermem.h"
 #include "vq.h"
 
 ONLY_IN_LANE("vtd");
-
-/* Pages of what a queue works on that is interrupted */
-#define WORK	8
-
-/* What an IOMMU says of an access that it does not allow */
-static const char * const not_allowed[] = { "fault reason", NULL };
-
-/* An accelerator, the function behind it, and where in the log its test begins */
-struct plugged {
-	struct sim sim;
-	struct pci_function f;
-	long mark;
-};
-
-static bool setup_plugged(struct __test_metadata *_metadata, struct plugged *p,
-			  const char *name, bool no_sva)
-{
-	struct sim_config cfg = { .no_sva = no_sva };
-
-	if (sim_is_simulated())
-		SKIP(return false, "needs functions on a bus (UACCE_CARRIER=pci)");
-	if (!setup_sim(_metadata, &p->sim, name, &cfg))
-		return false;
-	EXPECT_EQ(0, pci_find(&p->sim, &p->f));
-	p->mark = log_mark("uacce: a test of PCI begins");
-	EXPECT_GE(p->mark, 0);
-	return p->mark >= 0;
-}
-
-/* Whatever the test has left: the next one finds a function that works */
-static void teardown_plugged(struct __test_metadata *_metadata,
-			     struct plugged *p)
-{
-	if (!p->f.name[0])
-		return;
-	EXPECT_EQ(0, pci_bring_back(&p->f));
-	if (sim_sysfs_long(&p->sim, "isolate") > 0)
-		EXPECT_EQ(0, pci_reset(&p->f));
-	EXPECT_EQ(0, log_count(p->mark, not_allowed));
-	teardown_sim(_metadata, &p->sim);
-}
-
-/* 0 if the device has failed this queue, as the user sees it; or what differs */
-static int not_failed(struct vq *vq)
-{
-	struct vaccel_info info;
-
-	if (vaccel_queue_state(&vq->q) != VACCEL_STATE_ERROR)
-		return 1;
-	if (vaccel_queue_error(&vq->q) != VACCEL_QERR_DEVICE)
-		return 2;
-	if (q_poll(vq->q.fd, 0) != POLLIN)
-		return 3;
-	if (vaccel_kick(&vq->q) != -EIO)
-		return 4;
-	if (q_info(vq->q.fd, &info))
-		return 5;
-	/* to UACCE it is started */
-	if (q_start(vq->q.fd) != -EINVAL)
-		return 6;
-	return 0;
-}
-
-/* 0 if the queue does its work, or what is wrong */
-static int not_working(struct vq *vq)
-{
-	if (vaccel_queue_state(&vq->q) != VACCEL_STATE_RUNNING)
-		return 1;
-	memset(vq->mem, 'b', VQ_MEM);
-	if (dev_fill(vq, vq->mem + 1, VQ_MEM - 2, 'w') != VACCEL_ST_OK)
-		return 2;
-	if (!all_bytes(vq->mem + 1, VQ_MEM - 2, 'w'))
-		return 3;
-	return vq->mem[0] == 'b' && vq->mem[VQ_MEM - 1] == 'b' ? 0 : 4;
-}
-
-/*
- * Has the device write 'd' to pages that are zeros, and holds it after the first.
- * It knows all of them, so that there is nothing that it had to ask for.
- */
-static int begin_work(struct sim *sim, struct vq *vq)
-{
-	int ret = dev_fill(vq, vq->mem, WORK * PAGE, 0);
-
-	return ret ? ret : hold_fill(sim, vq, vq->mem, WORK, 'd');
-}
-
-/* Has only the first page been written of what was begun there? */
-static bool only_first_page(const struct vq *vq)
-{
-	return all_bytes(vq->mem, PAGE, 'd') &&
-	       all_bytes(vq->mem + PAGE, (WORK - 1) * PAGE, 0);
-}
-
-/* A queue in a peer, and what the test may ask about it */
-static struct vq peer_vq;
-
-static long peer_vq_open(long sim, long unused1, long unused2)
-{
-	return vq_open(&peer_vq, (const struct sim *)sim);
-}
-
-static long peer_vq_restart(long unused1, long unused2, long unused3)
-{
-	return vq_restart(&peer_vq);
-}
-
-static long peer_not_failed(long unused1, long unused2, long unused3)
-{
-	return not_failed(&peer_vq);
-}
-
-static long peer_not_working(long unused1, long unused2, long unused3)
-{
-	return not_working(&peer_vq);
-}
 
 static long peer_fd(long unused1, long unused2, long unused3)
 {
@@ -266,27 +150,9 @@ TEST_F(function, queue_can_be_put_and_closed_after_a_reset)
 	EXPECT_EQ(2, sim_stat(&self->p.sim, "stops"));
 }
 
-static bool enough;
-
-/* START and PUT until it is enough: 0, or what went wrong */
-static long start_and_put(long fd, long unused1, long unused2)
-{
-	int ret;
-
-	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED)) {
-		ret = q_start(fd);
-		/* a reset is under way */
-		if (ret && ret != -EAGAIN)
-			return ret;
-		ret = q_put(fd);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 TEST_F(function, reset_while_queues_are_started_and_stopped)
 {
+	bool enough = false;
 	struct bg bg[2];
 	int fd[2];
 	int i;
@@ -294,7 +160,8 @@ TEST_F(function, reset_while_queues_are_started_and_stopped)
 	for (i = 0; i < 2; i++) {
 		fd[i] = q_open(&self->p.sim);
 		ASSERT_GE(fd[i], 0);
-		ASSERT_EQ(0, bg_start(&bg[i], start_and_put, fd[i], 0, 0));
+		ASSERT_EQ(0, bg_start(&bg[i], start_and_put, fd[i],
+				      (long)&enough, 0));
 	}
 	for (i = 0; i < 5; i++) {
 		long starts = sim_stat(&self->p.sim, "starts");
@@ -343,20 +210,6 @@ TEST_F(function, work_of_a_queue_that_does_not_stop_is_over)
 	ASSERT_EQ(0, vq_restart(&self->vq));
 	EXPECT_TRUE(only_first_page(&self->vq));
 	EXPECT_EQ(0, not_working(&self->vq));
-}
-
-static long isolated(const struct sim *sim, long want)
-{
-	long end = now_ms() + SIM_TIMEOUT_MS;
-	long val;
-
-	/* the driver hears of it by an interrupt */
-	while ((val = sim_sysfs_long(sim, "isolate")) != want) {
-		if (now_ms() > end)
-			break;
-		nap();
-	}
-	return val;
 }
 
 TEST_F(function, device_that_fails_says_so_and_is_mended_by_a_reset)
@@ -544,23 +397,6 @@ static int not_cut_off(const struct sim *sim, const struct vq *vq, int idle)
 	if (q_open(sim) != -ENOENT)
 		return 4;
 	return sim_not_clean(sim) ? 5 : 0;
-}
-
-/* The function is back: is it a whole new accelerator? 0, or what is wrong */
-static int not_reborn(struct plugged *p)
-{
-	struct vq vq;
-	int ret;
-
-	if (pci_bring_back(&p->f))
-		return 100;
-	if (sim_go_live(&p->sim))
-		return 101;
-	if (vq_open(&vq, &p->sim))
-		return 102;
-	ret = not_working(&vq);
-	vq_close(&vq);
-	return ret;
 }
 
 TEST_F(gone, function_that_is_removed_leaves_dead_queues)
