@@ -69,6 +69,10 @@
 #define VACCEL_DIAG_FATAL		2	/* the device fails */
 #define VACCEL_DIAG_VANISH		3	/* it is gone without a word; a bus reset helps */
 #define VACCEL_DIAG_UNPLUG		4	/* somebody wants it out, and in again later */
+#define VACCEL_DIAG_AER_NONFATAL	5	/* AER reports an error, not a fatal one */
+#define VACCEL_DIAG_AER_FATAL		6	/* AER reports a fatal one */
+#define VACCEL_DIAG_AER_LINK		7	/* and VANISH, until the next reset of the bus */
+#define VACCEL_DIAG_AER_LOST		8	/* and VANISH, until the second one */
 #define VACCEL_DIAG_LIMIT	0x8004		/* RW: shown in QUEUES if not 0 */
 
 /* What must never happen */
@@ -92,6 +96,7 @@
 #define VACCEL_DIAG_PAGE_IN_FLIGHT 0x8054	/* now */
 #define VACCEL_DIAG_PAGE_MOST	0x8058		/* the most there were at a time */
 #define VACCEL_DIAG_INVALIDATIONS 0x805c	/* by the IOMMU, of what was cached */
+#define VACCEL_DIAG_IN_VAIN	0x8060		/* accesses to BAR 0 while it was gone */
 
 /* Points where the device can be held up, three registers each */
 #define VACCEL_DIAG_HOLD(point)	(0x8100 + (point) * 0x10)	/* RW: next n, -1: all, 0: none */

@@ -324,6 +324,7 @@ static const struct {
 	{ "stats/page_in_flight", VACCEL_DIAG_PAGE_IN_FLIGHT, false },
 	{ "stats/page_most", VACCEL_DIAG_PAGE_MOST, false },
 	{ "stats/invalidations", VACCEL_DIAG_INVALIDATIONS, false },
+	{ "stats/in_vain", VACCEL_DIAG_IN_VAIN, false },
 	{ "inject/action", VACCEL_DIAG_ACTION, true },
 };
 

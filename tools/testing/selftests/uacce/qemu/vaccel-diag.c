@@ -5,6 +5,7 @@
  */
 #include "vaccel.h"
 #include "hw/pci/msix.h"
+#include "hw/pci/pcie.h"
 #include "block/aio.h"
 #include "monitor/qdev.h"
 #include "qapi/error.h"
@@ -126,6 +127,45 @@ static void vaccel_vanish(struct vaccel_dev *d)
 		vaccel_queue_wait(&d->queues[i]);
 }
 
+/*
+ * Report an error as PCI Express has it: AER logs it, and the root port interrupts.
+ * Whether it is a fatal one is for the system to choose; these are as by default.
+ */
+static void vaccel_report_error(struct vaccel_dev *d, bool fatal)
+{
+	PCIDevice *pci = PCI_DEVICE(d);
+	PCIEAERErr err = {
+		.status = fatal ? PCI_ERR_UNC_DLP : PCI_ERR_UNC_COMP_TIME,
+		.source_id = pci_requester_id(pci),
+	};
+
+	if (pcie_aer_inject_error(pci, &err))
+		warn_report("vaccel: the error was not reported");
+}
+
+/*
+ * The link breaks down. The error is the port's to tell; as for the system that is
+ * the same, leave it to the device, as the last thing that it does.
+ */
+static void vaccel_link_break(struct vaccel_dev *d, unsigned int resets)
+{
+	vaccel_report_error(d, true);
+	vaccel_vanish(d);
+	d->lost = resets;
+}
+
+/**
+ * vaccel_link_reset() - the bus was reset: is there a link now?
+ * @d: the device
+ */
+void vaccel_link_reset(struct vaccel_dev *d)
+{
+	if (d->lost)
+		d->lost--;
+	if (!d->lost)
+		qatomic_set(&d->gone, false);
+}
+
 /* Not in the access to the register: it can end in the end of the device */
 static void vaccel_unplug(void *opaque)
 {
@@ -204,6 +244,18 @@ static void vaccel_diag_action(struct vaccel_dev *d, uint32_t action)
 		break;
 	case VACCEL_DIAG_VANISH:
 		vaccel_vanish(d);
+		break;
+	case VACCEL_DIAG_AER_NONFATAL:
+		vaccel_report_error(d, false);
+		break;
+	case VACCEL_DIAG_AER_FATAL:
+		vaccel_report_error(d, true);
+		break;
+	case VACCEL_DIAG_AER_LINK:
+		vaccel_link_break(d, 1);
+		break;
+	case VACCEL_DIAG_AER_LOST:
+		vaccel_link_break(d, 2);
 		break;
 	case VACCEL_DIAG_UNPLUG:
 		d->pressed = true;

@@ -22,9 +22,10 @@
 #define VACCEL_MSIX_PBA		0x2000
 
 #define VACCEL_CAP_EXPRESS	0x80
-#define VACCEL_CAP_ATS		0x100
-#define VACCEL_CAP_PASID	0x110
-#define VACCEL_CAP_PRI		0x120
+#define VACCEL_CAP_AER		0x100
+#define VACCEL_CAP_ATS		0x150
+#define VACCEL_CAP_PASID	0x160
+#define VACCEL_CAP_PRI		0x170
 #define VACCEL_PASID_BITS	20
 
 static uint32_t vaccel_queue_read(struct vaccel_queue *q, uint32_t reg)
@@ -148,8 +149,10 @@ static uint64_t vaccel_ctrl_read(void *opaque, hwaddr addr, unsigned int size)
 	struct vaccel_dev *d = opaque;
 	struct vaccel_queue *q;
 
-	if (qatomic_read(&d->gone))
+	if (qatomic_read(&d->gone)) {
+		vaccel_count(d, IN_VAIN);
 		return UINT32_MAX;
+	}
 	if (addr >= VACCEL_DIAG)
 		return vaccel_diag_read(d, addr);
 	q = vaccel_reg_queue(d, addr);
@@ -164,8 +167,10 @@ static void vaccel_ctrl_write(void *opaque, hwaddr addr, uint64_t val,
 	struct vaccel_dev *d = opaque;
 	struct vaccel_queue *q;
 
-	if (qatomic_read(&d->gone))
+	if (qatomic_read(&d->gone)) {
+		vaccel_count(d, IN_VAIN);
 		return;
+	}
 	q = vaccel_reg_queue(d, addr);
 	if (addr >= VACCEL_DIAG)
 		vaccel_diag_write(d, addr, val);
@@ -277,6 +282,7 @@ static void vaccel_stop_all(struct vaccel_dev *d)
 /* What QEMU leaves as it is in a reset, unlike the specifications */
 static void vaccel_reset_capabilities(PCIDevice *pci)
 {
+	pcie_cap_deverr_reset(pci);
 	if (!pci->exp.ats_cap)
 		return;
 	pci_set_word(pci->config + pci->exp.ats_cap + PCI_ATS_CTRL, 0);
@@ -294,7 +300,7 @@ static void vaccel_reset(DeviceState *dev)
 	d->enabled = false;
 	qatomic_set(&d->fatal, false);
 	/* Only a reset of the bus can come here then: it has found a contact again */
-	qatomic_set(&d->gone, false);
+	vaccel_link_reset(d);
 	vaccel_reset_capabilities(PCI_DEVICE(d));
 	vaccel_count(d, RESETS);
 }
@@ -313,6 +319,7 @@ static void vaccel_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
 		return;
 	pci_default_write_config(pci, addr, val, len);
 	pcie_cap_flr_write_config(pci, addr, val, len);
+	pcie_aer_write_config(pci, addr, val, len);
 }
 
 static bool vaccel_init_bars(struct vaccel_dev *d, Error **errp)
@@ -352,6 +359,12 @@ static bool vaccel_init_capabilities(struct vaccel_dev *d, Error **errp)
 		return false;
 	}
 	pcie_cap_flr_init(pci);
+	pcie_cap_deverr_init(pci);
+	if (pcie_aer_init(pci, PCI_ERR_VER, VACCEL_CAP_AER, PCI_ERR_SIZEOF,
+			  errp) < 0) {
+		pcie_cap_exit(pci);
+		return false;
+	}
 	if (d->sva) {
 		pcie_ats_init(pci, VACCEL_CAP_ATS, true);
 		pcie_pasid_init(pci, VACCEL_CAP_PASID, VACCEL_PASID_BITS, false,
@@ -374,6 +387,7 @@ static void vaccel_realize(PCIDevice *pci, Error **errp)
 	if (!vaccel_init_capabilities(d, errp))
 		return;
 	if (!vaccel_init_bars(d, errp)) {
+		pcie_aer_exit(pci);
 		pcie_cap_exit(pci);
 		return;
 	}
@@ -403,6 +417,7 @@ static void vaccel_exit(PCIDevice *pci)
 	qemu_cond_destroy(&d->diag_cond);
 	qemu_mutex_destroy(&d->diag_lock);
 	msix_uninit(pci, &d->msix_bar, &d->msix_bar);
+	pcie_aer_exit(pci);
 	pcie_cap_exit(pci);
 }
 

@@ -59,7 +59,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(vaccel_dev, VACCEL)
 struct vaccel_queue;
 
 /* Counters are registers: the index is (register - VACCEL_DIAG) / 4 */
-#define VACCEL_COUNTERS		0x18
+#define VACCEL_COUNTERS		0x19
 #define vaccel_count(d, name)	\
 	qatomic_inc(&(d)->counters[(VACCEL_DIAG_##name - VACCEL_DIAG) / 4])
 
@@ -227,6 +227,7 @@ QTAILQ_HEAD(vaccel_requests, vaccel_request);
  * @enabled: VACCEL_PCI_CTRL_ENABLE
  * @fatal: VACCEL_PCI_STATUS_FATAL
  * @gone: VACCEL_DIAG_VANISH (atomic)
+ * @lost: resets of the bus until there is a link again
  * @pressed: VACCEL_DIAG_UNPLUG
  * @spaces: PASIDs in use (BQL)
  * @space_bh: lets go of those that are no longer in use
@@ -248,6 +249,7 @@ struct vaccel_dev {
 	bool enabled;
 	bool fatal;
 	bool gone;
+	unsigned int lost;
 	bool pressed;
 	uint32_t limit;
 	uint8_t addr_width;
@@ -364,5 +366,6 @@ bool vaccel_point(struct vaccel_queue *q, unsigned int point);
 void vaccel_point_wake(struct vaccel_dev *d);
 void vaccel_device_fail(struct vaccel_dev *d);
 void vaccel_plug_anew(struct vaccel_dev *d);
+void vaccel_link_reset(struct vaccel_dev *d);
 
 #endif /* HW_MISC_VACCEL_H */
