@@ -282,11 +282,24 @@ static void vaccel_reset_done(struct pci_dev *pdev)
 static pci_ers_result_t vaccel_error_detected(struct pci_dev *pdev,
 					      pci_channel_state_t state)
 {
-	vaccel_offline(pdev);
+	struct vaccel *vaccel = pci_get_drvdata(pdev);
+
+	/*
+	 * Behind a link that failed each access to a register can take as long as the
+	 * wait for its completion may, and there are many. The bus is reset anyway.
+	 */
+	if (state == pci_channel_io_normal)
+		vaccel_offline(pdev);
+	else
+		vaccel_cut_off(vaccel);
 
 	/* Nobody knows what was lost: begin anew even where it is not fatal. */
-	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
-						      PCI_ERS_RESULT_NEED_RESET;
+	if (state != pci_channel_io_perm_failure)
+		return PCI_ERS_RESULT_NEED_RESET;
+
+	/* There is no reset to come, so users are not to wait for its end. */
+	WRITE_ONCE(vaccel->fatal, true);
+	return PCI_ERS_RESULT_DISCONNECT;
 }
 
 static pci_ers_result_t vaccel_slot_reset(struct pci_dev *pdev)
