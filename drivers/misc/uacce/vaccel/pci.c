@@ -119,7 +119,9 @@ static int vaccel_online(struct pci_dev *pdev)
 	WRITE_ONCE(vaccel->fatal, false);
 	pci_set_master(pdev);
 	writel(VACCEL_PCI_CTRL_ENABLE, vaccel->ctrl + VACCEL_PCI_CTRL);
-	WRITE_ONCE(vaccel->state, VACCEL_ONLINE);
+	WRITE_ONCE(vaccel->onlines, vaccel->onlines + 1);
+	/* Who finds it online knows that it was not. */
+	smp_store_release(&vaccel->state, VACCEL_ONLINE);
 	return 0;
 }
 

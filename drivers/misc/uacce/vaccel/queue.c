@@ -164,10 +164,21 @@ static bool vaccel_queue_has_started(struct vaccel_queue *q)
 		FIELD_GET(VACCEL_PCI_QS_ERROR, status) != VACCEL_QERR_DEVICE);
 }
 
+/* Is there a reset, or was there one since it had come online @onlines times? */
+static bool vaccel_was_reset(struct vaccel *vaccel, unsigned int onlines)
+{
+	/* Pairs with vaccel_online(): online again, and not counted, cannot be. */
+	if (smp_load_acquire(&vaccel->state) != VACCEL_ONLINE)
+		return true;
+
+	return READ_ONCE(vaccel->onlines) != onlines;
+}
+
 static int vaccel_start_queue(struct uacce_queue *uq)
 {
 	struct vaccel_queue *q = uq->priv;
 	struct vaccel *vaccel = q->vaccel;
+	unsigned int onlines = READ_ONCE(vaccel->onlines);
 	int ret;
 
 	ret = vaccel_queue_program(q);
@@ -180,8 +191,7 @@ static int vaccel_start_queue(struct uacce_queue *uq)
 
 	vaccel_queue_stop(q);
 	/* The user need not know whether the reset came before START or after it. */
-	if (!READ_ONCE(vaccel->fatal) &&
-	    READ_ONCE(vaccel->state) != VACCEL_ONLINE)
+	if (!READ_ONCE(vaccel->fatal) && vaccel_was_reset(vaccel, onlines))
 		return -EAGAIN;
 
 	dev_warn_ratelimited(&vaccel->pdev->dev, "queue %u does not start\n", q->id);

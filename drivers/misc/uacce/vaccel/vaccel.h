@@ -78,6 +78,7 @@ struct vaccel_queue {
  * @ctrl: BAR 0
  * @opcodes: what it can do, as in &struct vaccel_info
  * @state: enum vaccel_state, without a lock
+ * @onlines: how often @state has become VACCEL_ONLINE; written before that
  * @fatal: it failed, and was not reset since
  * @ids: numbers of the queues in use
  * @nr_queues: number of elements of @queues
@@ -89,6 +90,7 @@ struct vaccel {
 	void __iomem *ctrl;
 	u64 opcodes;
 	enum vaccel_state state;
+	unsigned int onlines;
 	bool fatal;
 	struct ida ids;
 	unsigned int nr_queues;
