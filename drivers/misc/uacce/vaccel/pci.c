@@ -306,6 +306,11 @@ static pci_ers_result_t vaccel_error_detected(struct pci_dev *pdev,
 
 static pci_ers_result_t vaccel_slot_reset(struct pci_dev *pdev)
 {
+	/*
+	 * Again: another reset, of the function alone, can have been done with since
+	 * the error was detected, and have put it in service.
+	 */
+	vaccel_cut_off(pci_get_drvdata(pdev));
 	pci_restore_state(pdev);
 
 	return vaccel_online(pdev) ? PCI_ERS_RESULT_DISCONNECT :
