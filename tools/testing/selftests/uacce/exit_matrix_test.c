@@ -6,7 +6,9 @@
  * hardware and PASID come back though the holder does not close.
  *
  * A test is one kind of death and one kind of holder. It goes through all states of the
- * queue, each a cell of the matrix, and says how many cells there were.
+ * queue, each a cell of the matrix, and says how many cells there were. In a hurry, with
+ * UACCE_CELL_STEP=2 in the environment, it goes through every second one, such that each
+ * state has its turn with half of the deaths and half of the holders.
  */
 #include <sched.h>
 #include <sys/stat.h>
@@ -919,6 +921,14 @@ FIXTURE_TEARDOWN_PARENT(exit)
 	EXPECT_EQ(0, small_group_end());
 }
 
+static bool has_its_turn(enum death death, enum holder_kind kind, unsigned int state)
+{
+	const char *text = getenv("UACCE_CELL_STEP");
+	int every = text ? atoi(text) : 1;
+
+	return every <= 1 || (state + death + kind) % every == 0;
+}
+
 static void every_state(struct __test_metadata *_metadata, struct sim *sim,
 			enum death death, enum holder_kind kind)
 {
@@ -930,7 +940,8 @@ static void every_state(struct __test_metadata *_metadata, struct sim *sim,
 		SKIP(return, "%s", why);
 	ASSERT_EQ(0, order_begin(&c.order, sim->dev));
 	for (i = 0; i < ARRAY_SIZE(states); i++) {
-		if (!possible(death, kind, &states[i]))
+		if (!possible(death, kind, &states[i]) ||
+		    !has_its_turn(death, kind, i))
 			continue;
 		c.s = &states[i];
 		ASSERT_EQ(0, one_cell(&c, kind)) {
@@ -939,6 +950,7 @@ static void every_state(struct __test_metadata *_metadata, struct sim *sim,
 		}
 		cells++;
 	}
+	ASSERT_LT(0, cells);
 	fprintf(stderr, "# cells: %u\n", cells);
 }
 

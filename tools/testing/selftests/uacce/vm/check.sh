@@ -22,9 +22,9 @@ mkdir -p "$run/root"
 trap 'rm -rf "$run"' EXIT
 trap 'exit 1' TERM INT HUP
 # what the programs take from the environment; less than all in everyday life
-: "${UACCE_NTH_STEP:=4}"
+: "${UACCE_NTH_STEP:=8}" "${UACCE_CELL_STEP:=2}"
 guest_env=()
-for v in UACCE_NTH_STEP UACCE_FUZZ UACCE_STRESS UACCE_SEED; do
+for v in UACCE_NTH_STEP UACCE_CELL_STEP UACCE_FUZZ UACCE_STRESS UACCE_SEED; do
 	[ -z "${!v:-}" ] || guest_env+=("$v=${!v}")
 done
 
