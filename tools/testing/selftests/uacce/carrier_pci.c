@@ -337,6 +337,7 @@ static const struct {
 	{ "dma", VACCEL_DIAG_DMA },
 	{ "page_response", VACCEL_DIAG_PAGE },
 	{ "device_stop", VACCEL_DIAG_STOP },
+	{ "device_reset", VACCEL_DIAG_RESET },
 };
 
 static int attr_reg(const char *attr, bool write, unsigned int *reg)

@@ -212,6 +212,66 @@ TEST_F(function, work_of_a_queue_that_does_not_stop_is_over)
 	EXPECT_EQ(0, not_working(&self->vq));
 }
 
+TEST_F(function, device_that_obeys_no_reset_is_cut_off_until_it_is_reset)
+{
+	const char * const words[] = { self->p.f.name, "is cut off", NULL };
+	struct vq other;
+	struct bg poller;
+
+	ASSERT_EQ(0, vq_open(&other, &self->p.sim));
+	ASSERT_EQ(0, bg_q_poll(&poller, other.q.fd, -1));
+	ASSERT_EQ(0, bg_wait_asleep(&poller));
+	ASSERT_EQ(0, begin_work(&self->p.sim, &self->vq));
+	ASSERT_EQ(0, sim_hold(&self->p.sim, "device_stop", -1));
+	ASSERT_EQ(0, sim_hold(&self->p.sim, "device_reset", -1));
+
+	/* who stops a queue does not wait for ever, and says what became of it */
+	EXPECT_EQ(0, q_put(self->vq.q.fd));
+	EXPECT_EQ(VACCEL_STATE_STOPPED, vaccel_queue_state(&self->vq.q));
+	EXPECT_EQ(1, log_count(self->p.mark, words));
+	EXPECT_EQ(1, isolated(&self->p.sim, 1));
+	/* the others hear of it */
+	EXPECT_EQ(POLLIN, bg_wait(&poller));
+	EXPECT_EQ(0, not_failed(&other));
+	EXPECT_EQ(-EIO, q_start(self->vq.q.fd));
+	EXPECT_EQ(0, q_put(other.q.fd));
+	EXPECT_EQ(-EIO, q_start(other.q.fd));
+	EXPECT_EQ(0, q_put(other.q.fd));
+
+	/* what it does now reaches no memory; the other queue runs, as it knows */
+	sim_release_all(&self->p.sim);
+	EXPECT_EQ(0, sim_wait_stat(&self->p.sim, "device_running", 1));
+	EXPECT_TRUE(only_first_page(&self->vq));
+	EXPECT_EQ(-EIO, q_start(self->vq.q.fd));
+
+	ASSERT_EQ(0, pci_reset(&self->p.f));
+	EXPECT_EQ(0, sim_sysfs_long(&self->p.sim, "isolate"));
+	ASSERT_EQ(0, vq_restart(&self->vq));
+	EXPECT_EQ(0, not_working(&self->vq));
+	ASSERT_EQ(0, vq_restart(&other));
+	EXPECT_EQ(0, not_working(&other));
+}
+
+/* More queues than it has doorbells for, or than any can have */
+TEST_F(function, device_that_says_nonsense_is_not_bound)
+{
+	const char * const words[] = { self->p.f.name, "cannot have", NULL };
+	static const long nonsense[] = { 65, 256, 257, 0xfffffffe };
+	unsigned int i;
+
+	vq_close(&self->vq);
+	ASSERT_EQ(0, sim_kill(&self->p.sim));
+	for (i = 0; i < ARRAY_SIZE(nonsense); i++) {
+		ASSERT_EQ(0, sim_set(&self->p.sim, "queues", nonsense[i]));
+		EXPECT_NE(0, sim_go_live(&self->p.sim));
+		EXPECT_EQ(i + 1, log_count(self->p.mark, words));
+	}
+	ASSERT_EQ(0, sim_set(&self->p.sim, "queues", 0));
+	ASSERT_EQ(0, sim_go_live(&self->p.sim));
+	ASSERT_EQ(0, vq_open(&self->vq, &self->p.sim));
+	EXPECT_EQ(0, not_working(&self->vq));
+}
+
 TEST_F(function, device_that_fails_says_so_and_is_mended_by_a_reset)
 {
 	const char * const words[] = { self->p.f.name, "the device failed", NULL };

@@ -23,6 +23,8 @@ static bool vaccel_point_over(const struct vaccel_queue *q, unsigned int point)
 {
 	if (point == VACCEL_DIAG_STOP)
 		return qatomic_read(&q->resetting);
+	if (point == VACCEL_DIAG_RESET)
+		return qatomic_read(&q->dev->stopping);
 	return vaccel_aborted(q);
 }
 
@@ -118,13 +120,8 @@ void vaccel_device_fail(struct vaccel_dev *d)
 
 static void vaccel_vanish(struct vaccel_dev *d)
 {
-	unsigned int i;
-
 	qatomic_set(&d->gone, true);
-	for (i = 0; i < d->nr_queues; i++)
-		vaccel_queue_command(&d->queues[i], VACCEL_PCI_CMD_RESET);
-	for (i = 0; i < d->nr_queues; i++)
-		vaccel_queue_wait(&d->queues[i]);
+	vaccel_queue_reset_all(d);
 }
 
 /*

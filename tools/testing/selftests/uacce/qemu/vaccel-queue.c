@@ -140,6 +140,9 @@ static void *vaccel_worker(void *opaque)
 		q->working = true;
 
 		if (q->resetting) {
+			qemu_mutex_unlock(&q->lock);
+			vaccel_point(q, VACCEL_DIAG_RESET);
+			qemu_mutex_lock(&q->lock);
 			/* Registers last: until then the queue is BUSY */
 			vaccel_atc_flush(q);
 			vaccel_queue_clear(q);
@@ -276,18 +279,32 @@ void vaccel_queue_command(struct vaccel_queue *q, uint32_t cmd)
 	}
 }
 
-/**
- * vaccel_queue_wait() - wait until nothing is under way
- * @q: the queue
- *
- * The BQL is held, and that is all right: see vaccel.h.
- */
-void vaccel_queue_wait(struct vaccel_queue *q)
+static void vaccel_queue_wait(struct vaccel_queue *q)
 {
 	qemu_mutex_lock(&q->lock);
 	while (vaccel_queue_busy(q))
 		qemu_cond_wait(&q->idle, &q->lock);
 	qemu_mutex_unlock(&q->lock);
+}
+
+/**
+ * vaccel_queue_reset_all() - reset all queues, and wait until that is over
+ * @d: the device
+ *
+ * The BQL is held, and that is all right: see vaccel.h. Nobody could let go those who
+ * are held meanwhile, so they go.
+ */
+void vaccel_queue_reset_all(struct vaccel_dev *d)
+{
+	unsigned int i;
+
+	qatomic_set(&d->stopping, true);
+	for (i = 0; i < d->nr_queues; i++)
+		vaccel_queue_reset(&d->queues[i]);
+	vaccel_point_wake(d);
+	for (i = 0; i < d->nr_queues; i++)
+		vaccel_queue_wait(&d->queues[i]);
+	qatomic_set(&d->stopping, false);
 }
 
 /**

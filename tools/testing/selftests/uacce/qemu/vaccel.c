@@ -130,7 +130,7 @@ static uint32_t vaccel_device_read(struct vaccel_dev *d, hwaddr addr)
 	case VACCEL_PCI_ID + 4:
 		return VACCEL_ID >> 32;
 	case VACCEL_PCI_QUEUES:
-		return d->limit ? MIN(d->limit, d->nr_queues) : d->nr_queues;
+		return d->limit ? d->limit : d->nr_queues;
 	case VACCEL_PCI_CTRL:
 		return d->enabled ? VACCEL_PCI_CTRL_ENABLE : 0;
 	case VACCEL_PCI_OPCODES:
@@ -269,10 +269,7 @@ static void vaccel_stop_all(struct vaccel_dev *d)
 {
 	unsigned int i;
 
-	for (i = 0; i < d->nr_queues; i++)
-		vaccel_queue_command(&d->queues[i], VACCEL_PCI_CMD_RESET);
-	for (i = 0; i < d->nr_queues; i++)
-		vaccel_queue_wait(&d->queues[i]);
+	vaccel_queue_reset_all(d);
 	vaccel_pri_forget(d);
 	for (i = 0; i < d->nr_queues; i++)
 		vaccel_space_put(&d->queues[i]);

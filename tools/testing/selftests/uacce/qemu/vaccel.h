@@ -228,6 +228,7 @@ QTAILQ_HEAD(vaccel_requests, vaccel_request);
  * @fatal: VACCEL_PCI_STATUS_FATAL
  * @gone: VACCEL_DIAG_VANISH (atomic)
  * @lost: resets of the bus until there is a link again
+ * @stopping: all queues are being reset, whatever a test wants (atomic)
  * @pressed: VACCEL_DIAG_UNPLUG
  * @spaces: PASIDs in use (BQL)
  * @space_bh: lets go of those that are no longer in use
@@ -250,6 +251,7 @@ struct vaccel_dev {
 	bool fatal;
 	bool gone;
 	unsigned int lost;
+	bool stopping;
 	bool pressed;
 	uint32_t limit;
 	uint8_t addr_width;
@@ -297,7 +299,7 @@ struct vaccel_job {
 void vaccel_queue_init(struct vaccel_dev *d, unsigned int id);
 void vaccel_queue_exit(struct vaccel_queue *q);
 void vaccel_queue_command(struct vaccel_queue *q, uint32_t cmd);
-void vaccel_queue_wait(struct vaccel_queue *q);
+void vaccel_queue_reset_all(struct vaccel_dev *d);
 void vaccel_queue_fail(struct vaccel_queue *q);
 void vaccel_queue_doorbell(struct vaccel_queue *q, uint64_t *reg,
 			   unsigned int shift, unsigned int bits, uint64_t val);
