@@ -3,6 +3,8 @@
  * One address space is bound to one device once, however many queues it has
  * there, and for as long as it has any.
  */
+#include <sys/wait.h>
+
 #include "uacce_test.h"
 
 #define RACERS	8
@@ -402,26 +404,71 @@ TEST_F(small, open_without_a_pasid_left_is_refused)
 	EXPECT_GE(q_open(&self->sim), 0);
 }
 
-/*
- * They come back some time after a process is gone. Three go, as each of two CPUs may
- * borrow the address space of one for a while.
- */
+/* Each of two CPUs may borrow the address space of one that is gone for a while */
+#define BROOD		3
+
+static pid_t brood[BROOD];
+static int brood_lives[2];
+
+/* Children of the caller that have a queue, and a PASID, each */
+static long brood_begin(long sim, long unused1, long unused2)
+{
+	int i, ready[2];
+	char c;
+
+	if (pipe(brood_lives) || pipe(ready))
+		return -errno;
+	for (i = 0; i < BROOD; i++) {
+		brood[i] = fork();
+		if (brood[i] < 0)
+			return -errno;
+		if (!brood[i]) {
+			close(brood_lives[1]);
+			if (q_open((const struct sim *)sim) < 0 ||
+			    write(ready[1], "", 1) != 1 ||
+			    read(brood_lives[0], &c, 1))
+				_exit(1);
+			_exit(0);
+		}
+	}
+	close(ready[1]);
+	for (i = 0; i < BROOD; i++) {
+		if (read(ready[0], &c, 1) != 1)
+			return -EPIPE;
+	}
+	close(ready[0]);
+	return 0;
+}
+
+/* They are gone, and there is no time in which their PASIDs could come back. */
+static long brood_end_and_open(long sim, long unused1, long unused2)
+{
+	int i, status;
+
+	close(brood_lives[1]);
+	for (i = 0; i < BROOD; i++) {
+		if (waitpid(brood[i], &status, 0) != brood[i] || status)
+			return -ECHILD;
+	}
+	return q_open((const struct sim *)sim);
+}
+
+/* They come back some time after a process is gone. */
 TEST_F(small, open_waits_for_the_pasids_that_exits_give_back)
 {
-	struct peer peer[8], next;
+	struct peer parent, peer[8];
+	long sim = (long)&self->sim;
 	int fd = 0;
-	int i, j;
+	int i;
 
+	ASSERT_EQ(0, peer_start(&parent));
+	ASSERT_EQ(0, peer_call(&parent, brood_begin, sim, 0, 0));
 	for (i = 0; i < 8 && fd >= 0; i++) {
 		ASSERT_EQ(0, peer_start(&peer[i]));
 		fd = peer_open(&peer[i], &self->sim);
 	}
 	EXPECT_EQ(-ENOSPC, fd);
-	ASSERT_GE(i, 5);
-	ASSERT_EQ(0, peer_start(&next));
-	for (j = 2; j < 5; j++)
-		ASSERT_EQ(0, peer_exit(&peer[i - j]));
-	EXPECT_GE(peer_open(&next, &self->sim), 0);
+	EXPECT_GE(peer_call(&parent, brood_end_and_open, sim, 0, 0), 0);
 }
 
 FIXTURE(no_sva)
