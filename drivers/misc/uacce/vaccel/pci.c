@@ -2,10 +2,12 @@
 /*
  * vaccel on PCI Express: probe and remove, resets, power, interrupts.
  */
+#include <linux/cleanup.h>
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 
 #include "vaccel.h"
 
@@ -43,31 +45,69 @@ static irqreturn_t vaccel_queue_irq(int irq, void *data)
 static irqreturn_t vaccel_device_irq(int irq, void *data)
 {
 	struct vaccel *vaccel = data;
-	u32 status = readl(vaccel->ctrl + VACCEL_PCI_STATUS);
+	u32 status;
 
+	/* A reset mends it, and must not find what was so before. */
+	if (READ_ONCE(vaccel->state) == VACCEL_OFFLINE)
+		return IRQ_NONE;
+
+	status = readl(vaccel->ctrl + VACCEL_PCI_STATUS);
 	if (PCI_POSSIBLE_ERROR(status) || !(status & VACCEL_PCI_STATUS_FATAL))
 		return IRQ_NONE;
 
-	if (!READ_ONCE(vaccel->fatal))
+	if (!xchg(&vaccel->fatal, true))
 		dev_err(&vaccel->pdev->dev,
 			"the device failed; it can be used again after a reset\n");
-	WRITE_ONCE(vaccel->fatal, true);
 	return IRQ_HANDLED;
 }
 
-/*
- * Keep the device from memory, and us from the device. Can be called at any time
- * from anywhere; what was started is in ERROR afterwards.
- */
-void vaccel_cut_off(struct vaccel *vaccel)
+static void vaccel_cut_off_locked(struct vaccel *vaccel)
+{
+	lockdep_assert_held(&vaccel->state_lock);
+
+	pci_clear_master(vaccel->pdev);
+	WRITE_ONCE(vaccel->cut_offs, vaccel->cut_offs + 1);
+	WRITE_ONCE(vaccel->state, VACCEL_OFFLINE);
+}
+
+static void vaccel_fail_queues(struct vaccel *vaccel)
 {
 	unsigned int i;
 
-	pci_clear_master(vaccel->pdev);
-	WRITE_ONCE(vaccel->state, VACCEL_OFFLINE);
 	/* This takes the lock of each queue: then no op is at the registers. */
 	for (i = 0; i < vaccel->nr_queues; i++)
 		vaccel_queue_fail(&vaccel->queues[i]);
+	synchronize_irq(pci_irq_vector(vaccel->pdev, VACCEL_PCI_VECTOR_DEVICE));
+}
+
+/*
+ * Keep the device from memory, and us from the device. What was started is in ERROR
+ * afterwards.
+ */
+static void vaccel_cut_off(struct vaccel *vaccel)
+{
+	scoped_guard(mutex, &vaccel->state_lock)
+		vaccel_cut_off_locked(vaccel);
+	vaccel_fail_queues(vaccel);
+}
+
+/*
+ * The device did not obey since it was cut off @cut_offs times. If it was again
+ * meanwhile, it is quiet, and may have been reset and be all right.
+ *
+ * Return: true if it is cut off now, until it is reset
+ */
+bool vaccel_give_up(struct vaccel *vaccel, unsigned int cut_offs)
+{
+	scoped_guard(mutex, &vaccel->state_lock) {
+		if (vaccel->cut_offs != cut_offs ||
+		    vaccel->state == VACCEL_OFFLINE)
+			return false;
+		WRITE_ONCE(vaccel->fatal, true);
+		vaccel_cut_off_locked(vaccel);
+	}
+	vaccel_fail_queues(vaccel);
+	return true;
 }
 
 static bool vaccel_quiesce(struct vaccel *vaccel)
@@ -99,6 +139,22 @@ static void vaccel_offline(struct pci_dev *pdev)
 	vaccel_cut_off(vaccel);
 }
 
+/* Let it at memory, unless it was cut off since it became quiet. */
+static bool vaccel_enable(struct vaccel *vaccel)
+{
+	guard(mutex)(&vaccel->state_lock);
+
+	if (vaccel->state != VACCEL_QUIESCING)
+		return false;
+
+	WRITE_ONCE(vaccel->fatal, false);
+	pci_set_master(vaccel->pdev);
+	writel(VACCEL_PCI_CTRL_ENABLE, vaccel->ctrl + VACCEL_PCI_CTRL);
+	/* Who finds it online knows that it was not: see vaccel_was_reset(). */
+	smp_store_release(&vaccel->state, VACCEL_ONLINE);
+	return true;
+}
+
 static int vaccel_online(struct pci_dev *pdev)
 {
 	struct vaccel *vaccel = pci_get_drvdata(pdev);
@@ -107,22 +163,15 @@ static int vaccel_online(struct pci_dev *pdev)
 	 * If it did not survive the reset, the ID is all ones. And it may be at work
 	 * still for a kernel that crashed: no bus mastering before it is quiet.
 	 */
-	if (lo_hi_readq(vaccel->ctrl + VACCEL_PCI_ID) != VACCEL_ID ||
-	    readl(vaccel->ctrl + VACCEL_PCI_STATUS) & VACCEL_PCI_STATUS_FATAL ||
-	    !vaccel_quiesce(vaccel)) {
-		dev_err(&pdev->dev, "this is not a vaccel of version 1 that works\n");
-		WRITE_ONCE(vaccel->fatal, true);
-		vaccel_cut_off(vaccel);
-		return -ENODEV;
-	}
+	if (lo_hi_readq(vaccel->ctrl + VACCEL_PCI_ID) == VACCEL_ID &&
+	    !(readl(vaccel->ctrl + VACCEL_PCI_STATUS) & VACCEL_PCI_STATUS_FATAL) &&
+	    vaccel_quiesce(vaccel) && vaccel_enable(vaccel))
+		return 0;
 
-	WRITE_ONCE(vaccel->fatal, false);
-	pci_set_master(pdev);
-	writel(VACCEL_PCI_CTRL_ENABLE, vaccel->ctrl + VACCEL_PCI_CTRL);
-	WRITE_ONCE(vaccel->onlines, vaccel->onlines + 1);
-	/* Who finds it online knows that it was not. */
-	smp_store_release(&vaccel->state, VACCEL_ONLINE);
-	return 0;
+	dev_err(&pdev->dev, "this is not a vaccel of version 1 that works\n");
+	WRITE_ONCE(vaccel->fatal, true);
+	vaccel_cut_off(vaccel);
+	return -ENODEV;
 }
 
 /*
@@ -181,6 +230,7 @@ static struct vaccel *vaccel_alloc(struct pci_dev *pdev, void __iomem *ctrl)
 	vaccel->pdev = pdev;
 	vaccel->ctrl = ctrl;
 	vaccel->opcodes = lo_hi_readq(ctrl + VACCEL_PCI_OPCODES);
+	mutex_init(&vaccel->state_lock);
 	ida_init(&vaccel->ids);
 	vaccel->nr_queues = n;
 	for (i = 0; i < n; i++) {
@@ -254,10 +304,10 @@ static int vaccel_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = vaccel_init_irqs(vaccel);
 	if (ret)
 		return ret;
+	pci_save_state(pdev);	/* what vaccel_slot_reset() restores: no bus master yet */
 	ret = vaccel_online(pdev);
 	if (ret)
 		return ret;
-	pci_save_state(pdev);	/* what vaccel_slot_reset() restores */
 
 	ret = vaccel_register(vaccel);
 	if (ret)
@@ -278,6 +328,10 @@ static void vaccel_remove(struct pci_dev *pdev)
 /* This comes after a reset that failed as well. */
 static void vaccel_reset_done(struct pci_dev *pdev)
 {
+	/* The link is down, and there is a reset of the bus to come. */
+	if (pci_channel_offline(pdev))
+		return;
+
 	vaccel_online(pdev);
 }
 

@@ -90,17 +90,17 @@ void vaccel_queue_fail(struct vaccel_queue *q)
 static void vaccel_queue_reset(struct vaccel_queue *q)
 {
 	struct vaccel *vaccel = q->vaccel;
+	unsigned int cut_offs = READ_ONCE(vaccel->cut_offs);
 
 	vaccel_queue_command(q, VACCEL_PCI_CMD_RESET);
 	if (vaccel_queue_wait_idle(q, VACCEL_RESET_US))
 		return;
 
 	/* Rather no accelerator than one that writes to others' memory. */
-	dev_err(&vaccel->pdev->dev,
-		"queue %u does not stop; the device is cut off until it is reset\n",
-		q->id);
-	WRITE_ONCE(vaccel->fatal, true);
-	vaccel_cut_off(vaccel);
+	if (vaccel_give_up(vaccel, cut_offs))
+		dev_err(&vaccel->pdev->dev,
+			"queue %u does not stop; the device is cut off until it is reset\n",
+			q->id);
 }
 
 /* See "Rules for stop_queue" in Documentation/misc-devices/uacce.rst. */
@@ -164,21 +164,21 @@ static bool vaccel_queue_has_started(struct vaccel_queue *q)
 		FIELD_GET(VACCEL_PCI_QS_ERROR, status) != VACCEL_QERR_DEVICE);
 }
 
-/* Is there a reset, or was there one since it had come online @onlines times? */
-static bool vaccel_was_reset(struct vaccel *vaccel, unsigned int onlines)
+/* Is there a reset, or was there one since it had been cut off @cut_offs times? */
+static bool vaccel_was_reset(struct vaccel *vaccel, unsigned int cut_offs)
 {
-	/* Pairs with vaccel_online(): online again, and not counted, cannot be. */
+	/* Pairs with vaccel_enable(): online again, and not counted, cannot be. */
 	if (smp_load_acquire(&vaccel->state) != VACCEL_ONLINE)
 		return true;
 
-	return READ_ONCE(vaccel->onlines) != onlines;
+	return READ_ONCE(vaccel->cut_offs) != cut_offs;
 }
 
 static int vaccel_start_queue(struct uacce_queue *uq)
 {
 	struct vaccel_queue *q = uq->priv;
 	struct vaccel *vaccel = q->vaccel;
-	unsigned int onlines = READ_ONCE(vaccel->onlines);
+	unsigned int cut_offs = READ_ONCE(vaccel->cut_offs);
 	int ret;
 
 	ret = vaccel_queue_program(q);
@@ -191,7 +191,7 @@ static int vaccel_start_queue(struct uacce_queue *uq)
 
 	vaccel_queue_stop(q);
 	/* The user need not know whether the reset came before START or after it. */
-	if (!READ_ONCE(vaccel->fatal) && vaccel_was_reset(vaccel, onlines))
+	if (!READ_ONCE(vaccel->fatal) && vaccel_was_reset(vaccel, cut_offs))
 		return -EAGAIN;
 
 	dev_warn_ratelimited(&vaccel->pdev->dev, "queue %u does not start\n", q->id);

@@ -106,7 +106,7 @@
 #define VACCEL_DIAG_DMA		1	/* in an access to memory, between two pages */
 #define VACCEL_DIAG_PAGE	2	/* a page answer is about to be used; fails: refused */
 #define VACCEL_DIAG_STOP	3	/* STOP is about to be over; RESET does not wait for this */
-#define VACCEL_DIAG_RESET	4	/* RESET of a queue that has something to end is about to be over */
+#define VACCEL_DIAG_RESET	4	/* RESET is about to be over, if it had something to end */
 #define VACCEL_DIAG_POINTS	5
 
 #endif /* _UACCE_VACCEL_REGS_H */

@@ -10,15 +10,17 @@
  * run beside those of other queues, beside mmap and is_q_updated, and beside the
  * callbacks of the PCI core, of which there is one at a time (device lock).
  *
- * The only lock is one for each queue, held for a few accesses to memory and
- * registers, never while somebody waits for the device. So no queue waits for
- * another one, and what stops the queues of a dying process waits for no reset.
+ * There is a lock for each queue, and one for the state of the device. Each is held
+ * for a few accesses to memory and registers, never while somebody waits for the
+ * device. So no queue waits for another one, and what stops the queues of a dying
+ * process waits for no reset.
  */
 #ifndef _UACCE_VACCEL_H
 #define _UACCE_VACCEL_H
 
 #include <linux/idr.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
 #include <linux/uacce.h>
@@ -77,8 +79,11 @@ struct vaccel_queue {
  * @uacce: the accelerator
  * @ctrl: BAR 0
  * @opcodes: what it can do, as in &struct vaccel_info
- * @state: enum vaccel_state, without a lock
- * @onlines: how often @state has become VACCEL_ONLINE; written before that
+ * @state_lock: held while the device is put in service or taken out of it, which
+ *		takes a few accesses. Who only wants to know @state, @cut_offs or @fatal
+ *		does without.
+ * @state: enum vaccel_state
+ * @cut_offs: how often @state has become VACCEL_OFFLINE; written before that
  * @fatal: it failed, and was not reset since
  * @ids: numbers of the queues in use
  * @nr_queues: number of elements of @queues
@@ -89,8 +94,9 @@ struct vaccel {
 	struct uacce_device *uacce;
 	void __iomem *ctrl;
 	u64 opcodes;
+	struct mutex state_lock; /* see above */
 	enum vaccel_state state;
-	unsigned int onlines;
+	unsigned int cut_offs;
 	bool fatal;
 	struct ida ids;
 	unsigned int nr_queues;
@@ -98,7 +104,7 @@ struct vaccel {
 };
 
 /* pci.c */
-void vaccel_cut_off(struct vaccel *vaccel);
+bool vaccel_give_up(struct vaccel *vaccel, unsigned int cut_offs);
 
 /* queue.c */
 extern const struct uacce_ops vaccel_ops;
