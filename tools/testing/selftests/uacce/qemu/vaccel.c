@@ -296,7 +296,7 @@ static void vaccel_reset(DeviceState *dev)
 	vaccel_stop_all(d);
 	d->enabled = false;
 	qatomic_set(&d->fatal, false);
-	/* Only a reset of the bus can come here then: it has found a contact again */
+	/* If it is gone, this is a reset of the bus, after which there may be a link */
 	vaccel_link_reset(d);
 	vaccel_reset_capabilities(PCI_DEVICE(d));
 	vaccel_count(d, RESETS);
