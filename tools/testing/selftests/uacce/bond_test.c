@@ -425,10 +425,11 @@ static long brood_begin(long sim, long unused1, long unused2)
 		if (!brood[i]) {
 			close(brood_lives[1]);
 			if (q_open((const struct sim *)sim) < 0 ||
-			    write(ready[1], "", 1) != 1 ||
-			    read(brood_lives[0], &c, 1))
+			    write(ready[1], "", 1) != 1)
 				_exit(1);
-			_exit(0);
+			/* so that the parent sees when nobody will write any more */
+			close(ready[1]);
+			_exit(read(brood_lives[0], &c, 1) ? 1 : 0);
 		}
 	}
 	close(ready[1]);
