@@ -441,8 +441,7 @@ static long brood_begin(long sim, long unused1, long unused2)
 	return 0;
 }
 
-/* They are gone, and there is no time in which their PASIDs could come back. */
-static long brood_end_and_open(long sim, long unused1, long unused2)
+static long brood_end(long unused1, long unused2, long unused3)
 {
 	int i, status;
 
@@ -451,13 +450,43 @@ static long brood_end_and_open(long sim, long unused1, long unused2)
 		if (waitpid(brood[i], &status, 0) != brood[i] || status)
 			return -ECHILD;
 	}
+	return 0;
+}
+
+static long open_queue(long sim, long unused1, long unused2)
+{
 	return q_open((const struct sim *)sim);
 }
 
-/* They come back some time after a process is gone. */
-TEST_F(small, open_waits_for_the_pasids_that_exits_give_back)
+FIXTURE(exits)
 {
-	struct peer parent, peer[8];
+	struct sim sim;
+	struct sim other;
+};
+
+FIXTURE_SETUP(exits)
+{
+	struct sim_config small = { .queues = 12, .pasid_bits = 3 };
+	struct sim_config cfg = {};
+
+	if (setup_sim(_metadata, &self->sim, "ksft", &small))
+		setup_sim(_metadata, &self->other, "ksft_other", &cfg);
+}
+
+FIXTURE_TEARDOWN_PARENT(exits)
+{
+	sim_release_all(&self->other);
+	teardown_sim(_metadata, &self->sim);
+	teardown_sim(_metadata, &self->other);
+}
+
+/*
+ * They come back some time after a process is gone. As long as another device binds an
+ * address space the IOMMU core unbinds none: when it does, the one who opens is there.
+ */
+TEST_F(exits, open_waits_for_the_pasids_that_they_give_back)
+{
+	struct peer parent, binder, peer[8];
 	long sim = (long)&self->sim;
 	int fd = 0;
 	int i;
@@ -468,8 +497,20 @@ TEST_F(small, open_waits_for_the_pasids_that_exits_give_back)
 		ASSERT_EQ(0, peer_start(&peer[i]));
 		fd = peer_open(&peer[i], &self->sim);
 	}
-	EXPECT_EQ(-ENOSPC, fd);
-	EXPECT_GE(peer_call(&parent, brood_end_and_open, sim, 0, 0), 0);
+	ASSERT_EQ(-ENOSPC, fd);
+
+	ASSERT_EQ(0, peer_start(&binder));
+	ASSERT_EQ(0, sim_hold(&self->other, "bind", 1));
+	ASSERT_EQ(0, peer_bg_start(&binder, open_queue, (long)&self->other));
+	ASSERT_EQ(0, sim_wait_held(&self->other, "bind", 1));
+	ASSERT_EQ(0, peer_call(&parent, brood_end, 0, 0, 0));
+	ASSERT_EQ(0, peer_bg_start(&parent, open_queue, sim));
+	ASSERT_EQ(0, peer_bg_wait_asleep(&parent));
+	EXPECT_FALSE(peer_bg_done(&parent));
+
+	ASSERT_EQ(0, sim_release(&self->other, "bind"));
+	EXPECT_GE(peer_bg_wait(&parent), 0);
+	EXPECT_GE(peer_bg_wait(&binder), 0);
 }
 
 FIXTURE(no_sva)
