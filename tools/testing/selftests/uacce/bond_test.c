@@ -3,8 +3,6 @@
  * One address space is bound to one device once, however many queues it has
  * there, and for as long as it has any.
  */
-#include <sys/wait.h>
-
 #include "uacce_test.h"
 
 #define RACERS	8
@@ -407,52 +405,6 @@ TEST_F(small, open_without_a_pasid_left_is_refused)
 /* Each of two CPUs may borrow the address space of one that is gone for a while */
 #define BROOD		3
 
-static pid_t brood[BROOD];
-static int brood_lives[2];
-
-/* Children of the caller that have a queue, and a PASID, each */
-static long brood_begin(long sim, long unused1, long unused2)
-{
-	int i, ready[2];
-	char c;
-
-	if (pipe(brood_lives) || pipe(ready))
-		return -errno;
-	for (i = 0; i < BROOD; i++) {
-		brood[i] = fork();
-		if (brood[i] < 0)
-			return -errno;
-		if (!brood[i]) {
-			close(brood_lives[1]);
-			if (q_open((const struct sim *)sim) < 0 ||
-			    write(ready[1], "", 1) != 1)
-				_exit(1);
-			/* so that the parent sees when nobody will write any more */
-			close(ready[1]);
-			_exit(read(brood_lives[0], &c, 1) ? 1 : 0);
-		}
-	}
-	close(ready[1]);
-	for (i = 0; i < BROOD; i++) {
-		if (read(ready[0], &c, 1) != 1)
-			return -EPIPE;
-	}
-	close(ready[0]);
-	return 0;
-}
-
-static long brood_end(long unused1, long unused2, long unused3)
-{
-	int i, status;
-
-	close(brood_lives[1]);
-	for (i = 0; i < BROOD; i++) {
-		if (waitpid(brood[i], &status, 0) != brood[i] || status)
-			return -ECHILD;
-	}
-	return 0;
-}
-
 static long open_queue(long sim, long unused1, long unused2)
 {
 	return q_open((const struct sim *)sim);
@@ -483,33 +435,39 @@ FIXTURE_TEARDOWN_PARENT(exits)
 /*
  * They come back some time after a process is gone. As long as another device binds an
  * address space the IOMMU core unbinds none: when it does, the one who opens is there.
+ * Of those who go somebody has the file, or else they would unbind and wait themselves.
  */
 TEST_F(exits, open_waits_for_the_pasids_that_they_give_back)
 {
-	struct peer parent, binder, peer[8];
-	long sim = (long)&self->sim;
+	struct peer brood[BROOD], next, binder, peer[8];
 	int fd = 0;
 	int i;
 
-	ASSERT_EQ(0, peer_start(&parent));
-	ASSERT_EQ(0, peer_call(&parent, brood_begin, sim, 0, 0));
+	for (i = 0; i < BROOD; i++) {
+		ASSERT_EQ(0, peer_start(&brood[i]));
+		fd = peer_open(&brood[i], &self->sim);
+		ASSERT_GE(fd, 0);
+		ASSERT_GE(peer_take_fd(&brood[i], fd), 0);
+	}
 	for (i = 0; i < 8 && fd >= 0; i++) {
 		ASSERT_EQ(0, peer_start(&peer[i]));
 		fd = peer_open(&peer[i], &self->sim);
 	}
 	ASSERT_EQ(-ENOSPC, fd);
 
+	ASSERT_EQ(0, peer_start(&next));
 	ASSERT_EQ(0, peer_start(&binder));
 	ASSERT_EQ(0, sim_hold(&self->other, "bind", 1));
 	ASSERT_EQ(0, peer_bg_start(&binder, open_queue, (long)&self->other));
 	ASSERT_EQ(0, sim_wait_held(&self->other, "bind", 1));
-	ASSERT_EQ(0, peer_call(&parent, brood_end, 0, 0, 0));
-	ASSERT_EQ(0, peer_bg_start(&parent, open_queue, sim));
-	ASSERT_EQ(0, peer_bg_wait_asleep(&parent));
-	EXPECT_FALSE(peer_bg_done(&parent));
+	for (i = 0; i < BROOD; i++)
+		ASSERT_EQ(0, peer_exit(&brood[i]));
+	ASSERT_EQ(0, peer_bg_start(&next, open_queue, (long)&self->sim));
+	ASSERT_EQ(0, peer_bg_wait_asleep(&next));
+	EXPECT_FALSE(peer_bg_done(&next));
 
 	ASSERT_EQ(0, sim_release(&self->other, "bind"));
-	EXPECT_GE(peer_bg_wait(&parent), 0);
+	EXPECT_GE(peer_bg_wait(&next), 0);
 	EXPECT_GE(peer_bg_wait(&binder), 0);
 }
 
