@@ -71,7 +71,7 @@ configure()
 # all that a build depends on, unless the tree is the user's own
 inputs()
 {
-	cat "$out/.config"
+	cat "$out/.config" "$VM"/fixes/*.patch
 	cd "$src"
 	{
 		find drivers/misc/uacce -type f
