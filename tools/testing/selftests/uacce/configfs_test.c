@@ -7,21 +7,13 @@
 #include <sys/stat.h>
 
 #include "uacce_test.h"
+#include "carrier.h"
 #include "vq.h"
 
 ONLY_IN_LANE("sim");
 
 /* Of two pages: delayed at the point "dma" once */
 #define WORK	8192
-
-static int sim_puts(const struct sim *sim, const char *attr, const char *val)
-{
-	char path[160];
-
-	snprintf(path, sizeof(path), "/sys/kernel/config/uacce_sim/%s/%s",
-		 sim->name, attr);
-	return write_file(path, val);
-}
 
 /* LONG_MIN: there is no such file */
 static long read_long(const struct sim *sim, const char *attr)
@@ -33,6 +25,14 @@ static long read_long(const struct sim *sim, const char *attr)
 }
 
 /* An instance that has a directory and no device */
+static void setup_idle(struct __test_metadata *_metadata, struct sim *sim)
+{
+	struct sim_config cfg = {};
+
+	if (setup_sim(_metadata, sim, "ksft", &cfg))
+		ASSERT_EQ(0, sim_kill(sim));
+}
+
 FIXTURE(idle)
 {
 	struct sim sim;
@@ -40,10 +40,7 @@ FIXTURE(idle)
 
 FIXTURE_SETUP(idle)
 {
-	struct sim_config cfg = {};
-
-	if (setup_sim(_metadata, &self->sim, "ksft", &cfg))
-		ASSERT_EQ(0, sim_kill(&self->sim));
+	setup_idle(_metadata, &self->sim);
 }
 
 FIXTURE_TEARDOWN_PARENT(idle)
@@ -88,10 +85,7 @@ FIXTURE_VARIANT_ADD(config, numa_node) {
 
 FIXTURE_SETUP(config)
 {
-	struct sim_config cfg = {};
-
-	if (setup_sim(_metadata, &self->sim, "ksft", &cfg))
-		ASSERT_EQ(0, sim_kill(&self->sim));
+	setup_idle(_metadata, &self->sim);
 }
 
 FIXTURE_TEARDOWN_PARENT(config)
@@ -121,7 +115,7 @@ TEST_F(config, nonsense_is_refused_and_changes_nothing)
 	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(nonsense) - 2 * variant->is_bool; i++) {
-		ret = sim_puts(&self->sim, variant->attr, nonsense[i]);
+		ret = carrier()->set(self->sim.name, variant->attr, nonsense[i]);
 		EXPECT_TRUE(ret == -EINVAL || ret == -ERANGE)
 			TH_LOG("\"%s\": %d", nonsense[i], ret);
 		EXPECT_EQ(variant->initial, read_long(&self->sim, variant->attr));
@@ -179,7 +173,7 @@ TEST_F(idle, live_twice_is_live_once)
 	ASSERT_EQ(0, sim_kill(&self->sim));
 	EXPECT_EQ(0, sim_kill(&self->sim));
 	EXPECT_EQ(-1, access(self->sim.node, F_OK));
-	EXPECT_EQ(-EINVAL, sim_puts(&self->sim, "live", "perhaps"));
+	EXPECT_EQ(-EINVAL, carrier()->set(self->sim.name, "live", "perhaps"));
 	EXPECT_EQ(0, read_long(&self->sim, "live"));
 }
 
@@ -283,7 +277,7 @@ TEST_F(working, isolate_reads_as_what_was_written)
 	ASSERT_EQ(0, sim_set(&self->sim, "inject/isolate", 1));
 	EXPECT_EQ(1, read_long(&self->sim, "inject/isolate"));
 	EXPECT_EQ(1, sim_sysfs_long(&self->sim, "isolate"));
-	EXPECT_EQ(-EINVAL, sim_puts(&self->sim, "inject/isolate", "perhaps"));
+	EXPECT_EQ(-EINVAL, carrier()->set(self->sim.name, "inject/isolate", "perhaps"));
 	EXPECT_EQ(1, sim_sysfs_long(&self->sim, "isolate"));
 	ASSERT_EQ(0, sim_set(&self->sim, "inject/isolate", 0));
 	EXPECT_EQ(0, sim_sysfs_long(&self->sim, "isolate"));
@@ -451,7 +445,7 @@ TEST_F(point, as_many_fail_as_were_told_to)
 	EXPECT_EQ(variant->error, variant->pass(&self->sim));
 	EXPECT_EQ(-1, read_long(&self->sim, attr));
 	EXPECT_EQ(-EINVAL, sim_set(&self->sim, attr, -2));
-	EXPECT_EQ(-EINVAL, sim_puts(&self->sim, attr, "all"));
+	EXPECT_EQ(-EINVAL, carrier()->set(self->sim.name, attr, "all"));
 	EXPECT_EQ(-1, read_long(&self->sim, attr));
 	ASSERT_EQ(0, sim_set(&self->sim, attr, 0));
 	EXPECT_EQ(0, variant->pass(&self->sim));
@@ -489,7 +483,7 @@ TEST_F(point, hold_takes_only_numbers)
 	snprintf(attr, sizeof(attr), "inject/hold_%s", variant->name);
 	EXPECT_EQ(0, read_long(&self->sim, attr));
 	EXPECT_EQ(-EINVAL, sim_set(&self->sim, attr, -2));
-	EXPECT_EQ(-EINVAL, sim_puts(&self->sim, attr, "all"));
+	EXPECT_EQ(-EINVAL, carrier()->set(self->sim.name, attr, "all"));
 	/* nobody is held there by that */
 	EXPECT_EQ(0, variant->pass(&self->sim));
 	EXPECT_EQ(0, read_long(&self->sim, attr));
