@@ -47,11 +47,11 @@ static int map_region_at(const struct vq *vq, unsigned int region, void **map,
 	return 0;
 }
 
-unsigned long hostile_count(unsigned long unless_set)
+unsigned long hostile_share(unsigned long unless_set)
 {
 	const char *text = getenv("UACCE_FUZZ");
 
-	return text ? strtoul(text, NULL, 0) : unless_set;
+	return (text ? strtoul(text, NULL, 0) : unless_set) / 4;
 }
 
 int hostile_open(struct hostile *h, const struct sim *sim, __u64 seed)

@@ -50,9 +50,10 @@ struct hostile {
 };
 
 /*
- * How many descriptors a program throws at the device in all: UACCE_FUZZ, or @unless_set
+ * Of the descriptors that a program throws at devices, UACCE_FUZZ or @unless_set, the
+ * share of one of two tests on one of the two kinds of device
  */
-unsigned long hostile_count(unsigned long unless_set);
+unsigned long hostile_share(unsigned long unless_set);
 
 /* Opens a queue and, with SVA, lays out the arena around it */
 int hostile_open(struct hostile *h, const struct sim *sim, __u64 seed);

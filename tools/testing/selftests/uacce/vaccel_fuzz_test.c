@@ -22,12 +22,6 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 86400
 
-/* The share of one of the two tests on one of the two kinds of device */
-static unsigned long count_of_test(void)
-{
-	return hostile_count(DEFAULT_COUNT) / 4;
-}
-
 /* What the bystander and the test have in common */
 struct shared {
 	bool stop;
@@ -138,7 +132,7 @@ static void show(struct __test_metadata *_metadata, const struct hostile *h)
 static void fuzz(struct __test_metadata *_metadata, struct shared *shared,
 		 struct peer *bystander, struct hostile *h)
 {
-	unsigned long count = count_of_test();
+	unsigned long count = hostile_share(DEFAULT_COUNT);
 	unsigned long rounds = 0;
 	int ret;
 

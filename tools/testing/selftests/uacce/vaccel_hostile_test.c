@@ -21,12 +21,6 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 86400
 
-/* The share of one of the two tests on one of the two kinds of device */
-static unsigned long count_of_test(void)
-{
-	return hostile_count(DEFAULT_COUNT) / 4;
-}
-
 static long second_thread(long arg, long seed, long unused)
 {
 	struct hostile *h = (struct hostile *)arg;
@@ -84,7 +78,7 @@ static void show(struct __test_metadata *_metadata, const struct hostile *h)
 
 TEST_F(hostile, random_descriptors_hurt_only_their_own_queue)
 {
-	unsigned long count = count_of_test();
+	unsigned long count = hostile_share(DEFAULT_COUNT);
 	unsigned int i, rounds = 0;
 	struct hostile h;
 
@@ -117,7 +111,7 @@ TEST_F(hostile, random_descriptors_hurt_only_their_own_queue)
 
 TEST_F(hostile, changing_everything_under_the_engine_hurts_only_its_queue)
 {
-	unsigned long count = count_of_test();
+	unsigned long count = hostile_share(DEFAULT_COUNT);
 	unsigned int rounds = 0;
 	struct hostile h;
 	struct bg bg;
@@ -206,7 +200,7 @@ TEST_F(hostile, mutated_streams_decode_as_the_reference_does)
 	struct vq_done done;
 	int ret;
 
-	for (round = 0; round < count_of_test() / 20; round++) {
+	for (round = 0; round < hostile_share(DEFAULT_COUNT) / 20; round++) {
 		len = make_stream(src, HALF, &state);
 		flips = rnd(&state) % 4;
 		for (i = 0; i < flips; i++)
