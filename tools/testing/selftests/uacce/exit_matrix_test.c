@@ -503,28 +503,6 @@ static bool lives(struct cell *c, int stops)
 	return holder_sleeps(&c->holder);
 }
 
-/*
- * Waits until the first thread of process @pid is in one of @wanted. Another thread of
- * it must be held: this takes references to its address space, of which none may turn
- * out to be the last.
- */
-static int wait_state(pid_t pid, const char *wanted)
-{
-	long end = now_ms() + SIM_TIMEOUT_MS;
-	char path[32], stat[512], *p;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	do {
-		if (read_file(path, stat, sizeof(stat)) < 0)
-			return -ESRCH;
-		p = strrchr(stat, ')');
-		if (p && p[1] && strchr(wanted, p[2]))
-			return 0;
-		nap();
-	} while (now_ms() < end);
-	return -ETIMEDOUT;
-}
-
 /* All but one of those who share the address space go; it lives on. */
 static int sharers_go(struct cell *c)
 {

@@ -300,7 +300,7 @@ static bool in_group(pid_t pid, pid_t group)
 	       state != 'X';
 }
 
-int wait_asleep(pid_t tid)
+int wait_state(pid_t tid, const char *states)
 {
 	long end = now_ms() + SIM_TIMEOUT_MS;
 	pid_t group;
@@ -311,13 +311,18 @@ int wait_asleep(pid_t tid)
 		ret = read_stat(tid, &state, &group);
 		if (ret)
 			return ret;
-		/* interruptible or not, or idle as for the simulator's holds */
-		if (strchr("SDI", state))
+		if (strchr(states, state))
 			return 0;
 		if (now_ms() > end)
 			return -ETIMEDOUT;
 		nap();
 	}
+}
+
+int wait_asleep(pid_t tid)
+{
+	/* interruptible or not, or idle as for the simulator's holds */
+	return wait_state(tid, "SDI");
 }
 
 struct vm_call {

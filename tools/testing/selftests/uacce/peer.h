@@ -57,10 +57,12 @@ int wait_pid(pid_t pid, int *status);
 long clone_vm_call(peer_fn fn, long a, long b, long c);
 
 /*
- * Waits until thread @tid sleeps in the kernel. -ETIMEDOUT. Its process must not be
- * about to exit: who reads its state holds its address space for a moment, and might
- * be the last one to.
+ * Waits until the state of thread @tid is one of these letters, or until it sleeps in
+ * the kernel. -ETIMEDOUT. Its process must not be about to exit, unless a thread of it
+ * is held: who reads the state holds the address space for a moment, and might be the
+ * last one to.
  */
+int wait_state(pid_t tid, const char *states);
 int wait_asleep(pid_t tid);
 
 /*
