@@ -21,10 +21,9 @@ rm -rf "$run"
 mkdir -p "$run/root"
 trap 'rm -rf "$run"' EXIT
 trap 'exit 1' TERM INT HUP
-# what the programs take from the environment; less than all in everyday life
-: "${UACCE_NTH_STEP:=8}" "${UACCE_CELL_STEP:=2}"
+# what some programs take from the environment
 guest_env=()
-for v in UACCE_NTH_STEP UACCE_CELL_STEP UACCE_FUZZ UACCE_STRESS UACCE_SEED; do
+for v in UACCE_FUZZ UACCE_STRESS UACCE_SEED; do
 	[ -z "${!v:-}" ] || guest_env+=("$v=${!v}")
 done
 
@@ -95,7 +94,6 @@ machine()
 		truncate -s 64M "$dir/coverage.tar"
 		disk=(-drive "file=$dir/coverage.tar,format=raw,if=virtio")
 	fi
-	# What the kernel does not know becomes the environment of init, and of all.
 	append=$(test_append "$1" "$kernel")
 	CARRIER=${1%%[0-9]*} MEM=$TEST_MEM APPEND="$append ${guest_env[*]}" \
 		"$VM/boot.sh" "$dir" check $((4800 + extra)) "${disk[@]}" &

@@ -122,10 +122,15 @@ build_dir()
 # looked after.
 TEST_MEM=1024
 
+# What programs leave out in everyday life, unless the caller says otherwise
+: "${UACCE_NTH_STEP:=8}" "${UACCE_CELL_STEP:=2}"
+
 # test_append MACHINE KERNEL: what its kernel is told. With the caches of pointers that
 # SLUB has in front of kmalloc() a leak goes unseen: they still hold what they gave
-# out. A cache with sanity checks has none.
+# out. A cache with sanity checks has none. What a kernel does not know becomes the
+# environment of init, and of all.
 test_append()
 {
-	printf '%s\n' "uacce_machine=$1 uacce_kernel=$2 slab_debug=F,kmalloc-*"
+	printf '%s ' "uacce_machine=$1" "uacce_kernel=$2" 'slab_debug=F,kmalloc-*'
+	printf '%s\n' "UACCE_NTH_STEP=$UACCE_NTH_STEP UACCE_CELL_STEP=$UACCE_CELL_STEP"
 }

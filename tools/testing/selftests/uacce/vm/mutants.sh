@@ -116,7 +116,7 @@ boot()
 	[ "$kernel" = lean ] || limit=2400
 	: >"$job/results"
 	: >"$job/console.log"
-	append="$(test_append sim1 "$kernel") UACCE_NTH_STEP=8 UACCE_CELL_STEP=2"
+	append=$(test_append sim1 "$kernel")
 	MEM=$TEST_MEM APPEND=$append \
 		"$VM/boot.sh" "$job" check $limit 2>"$job/boot.log" &
 	vm=$!
