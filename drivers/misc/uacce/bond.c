@@ -63,10 +63,55 @@ void uacce_bond_put(struct uacce_mm *bond)
 	kref_put(&bond->ref, uacce_bond_release);
 }
 
+static void uacce_bond_unhash(struct uacce_mm *bond)
+{
+	lockdep_assert_held(&bond->uacce->mm_lock);
+
+	/* Whoever comes second finds nothing, which is fine. */
+	rhashtable_remove_fast(&bond->uacce->mms, &bond->hash,
+			       uacce_mms_params);
+}
+
+/* Unbind, unless nothing was bound, and let go of the address space. */
+static void uacce_bond_teardown(struct uacce_mm *bond)
+{
+	struct uacce_device *uacce = bond->uacce;
+
+	/* Not done yet if the address space or the device went first */
+	scoped_guard(mutex, &uacce->mm_lock)
+		uacce_bond_unhash(bond);
+
+	if (!bond->mm)
+		return;
+
+	if (bond->handle) {
+		iommu_sva_unbind_device(bond->handle);
+		trace_uacce_unbind(bond, bond->pasid);
+		uacce_notifier_put(bond);
+	}
+	mmdrop(bond->mm);
+
+	/* uacce_remove() waits for this: the parent is not touched any more. */
+	scoped_guard(mutex, &uacce->mm_lock) {
+		WRITE_ONCE(uacce->binds, uacce->binds - 1);
+		wake_up_all(&uacce->idle);
+	}
+}
+
 static void uacce_bond_exit_work(struct work_struct *work)
 {
 	struct uacce_mm *bond = container_of(work, struct uacce_mm, exit_work);
 
+	/*
+	 * Unbinding must not meet the IOMMU driver's own .release, which takes the
+	 * PASID away on the same hardware: the two do not lock each other out, and
+	 * who comes second may skip the wait for page faults under way. All .release
+	 * run in one SRCU section.
+	 */
+	mmu_notifier_synchronize();
+
+	scoped_guard(mutex, &bond->lock)
+		bond->torn = true;
 	uacce_bond_teardown(bond);
 	uacce_bond_put(bond);
 }
@@ -93,7 +138,6 @@ static struct uacce_mm *uacce_bond_alloc(struct uacce_device *uacce,
 	mutex_init(&bond->bind_lock);
 	mutex_init(&bond->lock);
 	INIT_LIST_HEAD(&bond->queues);
-	init_completion(&bond->released);
 	INIT_WORK(&bond->exit_work, uacce_bond_exit_work);
 	INIT_WORK(&bond->free_work, uacce_bond_free_work);
 	bond->uacce = uacce;
@@ -122,15 +166,6 @@ static int uacce_bond_publish(struct uacce_mm *bond)
 	}
 
 	return 0;
-}
-
-static void uacce_bond_unhash(struct uacce_mm *bond)
-{
-	lockdep_assert_held(&bond->uacce->mm_lock);
-
-	/* Whoever comes second finds nothing, which is fine. */
-	rhashtable_remove_fast(&bond->uacce->mms, &bond->hash,
-			       uacce_mms_params);
 }
 
 /*
@@ -302,7 +337,7 @@ struct uacce_mm *uacce_bond_open(struct uacce_device *uacce)
 
 /**
  * uacce_bond_close() - stop being a user of a bond
- * @bond: the bond; the last user unbinds
+ * @bond: the bond; the last user unbinds, unless the address space is dead
  *
  * Context: process context; sleeps. No lock held that mm_exit takes.
  */
@@ -318,70 +353,37 @@ void uacce_bond_close(struct uacce_mm *bond)
 	}
 
 	if (last)
-		uacce_bond_teardown(bond);
+		uacce_bond_end(bond);
 	uacce_bond_put(bond);
 }
 
-/*
- * Not while the IOMMU driver is in its own .release, which takes the PASID away on
- * the same hardware: the two do not lock each other out, and who comes second may
- * skip the wait for page faults under way. So either the address space cannot die
- * meanwhile, or it is past that: all .release run in one SRCU section.
- */
-static void uacce_bond_unbind(struct uacce_mm *bond, struct iommu_sva *handle)
-{
-	if (mmget_not_zero(bond->mm)) {
-		iommu_sva_unbind_device(handle);
-		mmput_async(bond->mm);
-	} else {
-		wait_for_completion(&bond->released);
-		mmu_notifier_synchronize();
-		iommu_sva_unbind_device(handle);
-	}
-}
-
 /**
- * uacce_bond_teardown() - unbind and let go of the address space
+ * uacce_bond_end() - unbind and let go of the address space
  * @bond: the bond; all its queues are stopped
  *
  * Only the first call does anything. It must not come while the bond is being
- * bound.
+ * bound. What belongs to a dead address space is left to its exit work.
  *
  * Context: process context; sleeps. No lock held that mm_exit takes.
  */
-void uacce_bond_teardown(struct uacce_mm *bond)
+void uacce_bond_end(struct uacce_mm *bond)
 {
-	struct uacce_device *uacce = bond->uacce;
 	struct iommu_sva *handle;
 
 	scoped_guard(mutex, &bond->lock) {
+		handle = bond->handle;
 		if (bond->torn)
+			return;
+		/* It must not die before it is unbound: see the exit work. */
+		if (handle && !mmget_not_zero(bond->mm))
 			return;
 		bond->torn = true;
 		bond->dead = true;
-		handle = bond->handle;
-		bond->handle = NULL;
 	}
 
-	/* Not done yet if the address space or the device went first */
-	scoped_guard(mutex, &uacce->mm_lock)
-		uacce_bond_unhash(bond);
-
-	if (!bond->mm)
-		return;
-
-	if (handle) {
-		uacce_bond_unbind(bond, handle);
-		trace_uacce_unbind(bond, bond->pasid);
-		uacce_notifier_put(bond);
-	}
-	mmdrop(bond->mm);
-
-	/* uacce_remove() waits for this: the parent is not touched any more. */
-	scoped_guard(mutex, &uacce->mm_lock) {
-		WRITE_ONCE(uacce->binds, uacce->binds - 1);
-		wake_up_all(&uacce->idle);
-	}
+	uacce_bond_teardown(bond);
+	if (handle)
+		mmput_async(bond->mm);
 }
 
 /* From now on the bond gets no queues. */

@@ -131,7 +131,7 @@ static bool uacce_evict_unbind_round(struct uacce_eviction *ev)
 		/* Once we had this lock, no bind is under way and none begins. */
 		if (mutex_trylock(&bond->bind_lock)) {
 			mutex_unlock(&bond->bind_lock);
-			uacce_bond_teardown(bond);
+			uacce_bond_end(bond);
 		} else {
 			done = false;
 			uacce_evict_complain(ev, 0, "open",
@@ -180,6 +180,6 @@ void uacce_evict_all(struct uacce_device *uacce)
 	while (!uacce_evict_unbind_round(&ev))
 		uacce_evict_nap(&ev);
 
-	/* Others may be tearing down: a close(), the exit work. */
+	/* Others may be at it: a close(), the exit work of what died before. */
 	wait_event(uacce->idle, !READ_ONCE(uacce->binds));
 }

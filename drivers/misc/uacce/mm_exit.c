@@ -74,7 +74,6 @@ static void uacce_mm_release(struct mmu_notifier *mn, struct mm_struct *mm)
 				     "stopping an exiting process took %lld ms, of which queue %u %lld ms: stop_queue of the driver is too slow\n",
 				     ms, slowest.id, slowest.ms);
 
-	complete_all(&bond->released);
 	uacce_bond_queue_exit(bond);
 }
 

@@ -57,7 +57,6 @@
 #ifndef _UACCE_PRIVATE_H
 #define _UACCE_PRIVATE_H
 
-#include <linux/completion.h>
 #include <linux/mmu_notifier.h>
 #include <linux/uacce.h>
 
@@ -81,10 +80,9 @@ struct iommu_sva;
  * @queues: the queues
  * @dead: no further queue may come: the address space or the device is gone
  * @torn: teardown has begun
- * @handle: from iommu_sva_bind_device(); whoever takes it from here unbinds
- * @pasid: of @handle; stable while @handle is there
+ * @handle: from iommu_sva_bind_device(); whoever sets @torn unbinds
+ * @pasid: of @handle
  * @notifier: on @mm, newer than the IOMMU driver's own
- * @released: its .release has stopped the queues
  * @exit_work: tears the bond down after the address space died
  * @free_work: frees the bond, as its last reference may go in atomic context
  */
@@ -104,7 +102,6 @@ struct uacce_mm {
 	struct iommu_sva *handle;
 	u32 pasid;
 	struct mmu_notifier notifier;
-	struct completion released;
 	struct work_struct exit_work;
 	struct work_struct free_work;
 };
@@ -117,7 +114,7 @@ void uacce_bond_close(struct uacce_mm *bond);
 int uacce_bond_add_queue(struct uacce_mm *bond, struct uacce_queue *q);
 void uacce_bond_del_queue(struct uacce_mm *bond, struct uacce_queue *q);
 void uacce_bond_kill(struct uacce_mm *bond);
-void uacce_bond_teardown(struct uacce_mm *bond);
+void uacce_bond_end(struct uacce_mm *bond);
 struct uacce_mm *uacce_bond_next(struct uacce_device *uacce,
 				 struct uacce_mm *prev);
 struct uacce_queue *uacce_bond_next_queue(struct uacce_mm *bond,
