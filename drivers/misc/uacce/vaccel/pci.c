@@ -21,20 +21,27 @@ static const char vaccel_algs[] =
 	"nop\ncopy\nfill\ncrc32\ndeflate\nzlib\ngzip";
 
 /*
- * There are completions, or the queue is in ERROR; if the vector is shared, perhaps
- * of another queue. Who wakes up looks.
+ * There are completions, or a queue is in ERROR, of those that have this vector.
+ * Who wakes up looks.
  */
 static irqreturn_t vaccel_queue_irq(int irq, void *data)
 {
-	struct vaccel_queue *q = data;
-	/* Put waits for us, so it stays until we return. */
-	struct uacce_queue *uq = READ_ONCE(q->uq);
+	struct vaccel_queue *first = data;
+	struct vaccel *vaccel = first->vaccel;
+	irqreturn_t ret = IRQ_NONE;
+	unsigned int i;
 
-	if (!uq)
-		return IRQ_NONE;
+	for (i = first->id; i < vaccel->nr_queues; i += vaccel->nr_vectors) {
+		/* Put waits for us, so it stays until we return. */
+		struct uacce_queue *uq = READ_ONCE(vaccel->queues[i].uq);
 
-	wake_up_interruptible(&uq->wait);
-	return IRQ_HANDLED;
+		if (uq) {
+			wake_up_interruptible(&uq->wait);
+			ret = IRQ_HANDLED;
+		}
+	}
+
+	return ret;
 }
 
 /*
@@ -183,28 +190,28 @@ static int vaccel_online(struct pci_dev *pdev)
 static int vaccel_init_irqs(struct vaccel *vaccel)
 {
 	struct pci_dev *pdev = vaccel->pdev;
-	int nr_vectors, ret;
-	unsigned int i;
+	unsigned int first, i;
+	int n, ret;
 
-	nr_vectors = pci_alloc_irq_vectors(pdev, 1,
-					   1 + min(vaccel->nr_queues,
-						   num_possible_cpus()),
-					   PCI_IRQ_MSIX);
-	if (nr_vectors < 0)
-		return nr_vectors;
+	n = pci_alloc_irq_vectors(pdev, 1,
+				  1 + min(vaccel->nr_queues, num_possible_cpus()),
+				  PCI_IRQ_MSIX);
+	if (n < 0)
+		return n;
+
+	/* If there is but one, it is for queues and device. */
+	first = n == 1 ? VACCEL_PCI_VECTOR_DEVICE : 1;
+	vaccel->nr_vectors = n - first;
+	for (i = 0; i < vaccel->nr_queues; i++)
+		vaccel->queues[i].vector = first + i % vaccel->nr_vectors;
 
 	ret = devm_request_irq(&pdev->dev,
 			       pci_irq_vector(pdev, VACCEL_PCI_VECTOR_DEVICE),
 			       vaccel_device_irq, IRQF_SHARED, VACCEL_NAME, vaccel);
-	for (i = 0; !ret && i < vaccel->nr_queues; i++) {
-		struct vaccel_queue *q = &vaccel->queues[i];
-
-		q->vector = nr_vectors == 1 ? VACCEL_PCI_VECTOR_DEVICE :
-					      1 + i % (nr_vectors - 1);
-		ret = devm_request_irq(&pdev->dev, pci_irq_vector(pdev, q->vector),
+	for (i = 0; !ret && i < vaccel->nr_vectors; i++)
+		ret = devm_request_irq(&pdev->dev, pci_irq_vector(pdev, first + i),
 				       vaccel_queue_irq, IRQF_SHARED, VACCEL_NAME,
-				       q);
-	}
+				       &vaccel->queues[i]);
 
 	return ret;
 }

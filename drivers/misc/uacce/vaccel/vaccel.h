@@ -86,6 +86,7 @@ struct vaccel_queue {
  * @cut_offs: how often @state has become VACCEL_OFFLINE; written before that
  * @fatal: it failed, and was not reset since
  * @ids: numbers of the queues in use
+ * @nr_vectors: MSI-X vectors of the queues, which share them evenly
  * @nr_queues: number of elements of @queues
  * @queues: all that the hardware has
  */
@@ -99,6 +100,7 @@ struct vaccel {
 	unsigned int cut_offs;
 	bool fatal;
 	struct ida ids;
+	unsigned int nr_vectors;
 	unsigned int nr_queues;
 	struct vaccel_queue queues[] __counted_by(nr_queues);
 };
