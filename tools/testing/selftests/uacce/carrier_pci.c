@@ -72,9 +72,8 @@ static bool function_is_ours(const char *bdf)
 /* It has SVA if it has the capability PASID */
 static bool function_has_sva(const char *bdf)
 {
-	uint8_t config[4096];
-	uint32_t header;
 	unsigned int pos = 0x100, hops;
+	uint32_t header = 0;
 	char path[PATH_MAX];
 	int fd;
 
@@ -82,17 +81,15 @@ static bool function_has_sva(const char *bdf)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	if (read(fd, config, sizeof(config)) != sizeof(config))
-		pos = 0;
-	close(fd);
-
-	for (hops = 0; pos && pos <= sizeof(config) - 4 && hops < 100; hops++) {
-		memcpy(&header, config + pos, sizeof(header));
-		if (PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_PASID)
-			return true;
+	/* Not all of it at once: it comes word by word from the device. */
+	for (hops = 0; pos && hops < 100; hops++) {
+		if (pread(fd, &header, sizeof(header), pos) != sizeof(header) ||
+		    PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_PASID)
+			break;
 		pos = PCI_EXT_CAP_NEXT(header);
 	}
-	return false;
+	close(fd);
+	return PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_PASID;
 }
 
 static bool function_is_bound(const char *bdf)
@@ -405,6 +402,14 @@ static int pci_dev_name(const char *bdf, char *buf, size_t len)
 	return strlen(buf);
 }
 
+static bool device_exists(const char *bdf, const char *dev)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/uacce/%s", bdf, dev);
+	return !access(path, F_OK);
+}
+
 /*
  * The name is not there any more when the device was unbound; the counters are.
  * So it is noted, beside the claim, when it is first asked for.
@@ -412,58 +417,58 @@ static int pci_dev_name(const char *bdf, char *buf, size_t len)
 static int pci_noted_name(const char *name, const char *bdf, char *dev,
 			  size_t len)
 {
-	char path[PATH_MAX];
-	int ret;
+	char path[PATH_MAX], noted[64];
+	int n, ret;
 
 	snprintf(path, sizeof(path), CLAIMS "/.dev-%s", name);
-	ret = pci_dev_name(bdf, dev, len);
-	if (ret <= 0) {
-		ret = read_file(path, dev, len);
-		return ret == -ENOENT ? 0 : ret;
+	n = read_file(path, noted, sizeof(noted));
+	if (n <= 0 || !device_exists(bdf, noted)) {
+		ret = pci_dev_name(bdf, dev, len);
+		if (ret > 0)
+			return make_file(path, dev) ?: ret;
+		if (ret < 0)
+			return ret;
 	}
-	ret = make_file(path, dev);
-	return ret ?: (int)strlen(dev);
+	if (n < 0)
+		return n == -ENOENT ? 0 : n;
+	return snprintf(dev, len, "%s", noted);
 }
 
-static long event_diff(enum event plus, enum event minus, const char *dev)
-{
-	long a = event_count(CLAIMS, plus, dev);
-	long b = event_count(CLAIMS, minus, dev);
+/* Attributes that are a number of events, less that of others */
+static const struct {
+	const char *attr;
+	enum event event, minus;
+} events[] = {
+	{ "stats/binds", EVENT_BIND, N_EVENTS },
+	{ "stats/unbinds", EVENT_UNBIND, N_EVENTS },
+	{ "stats/pasids", EVENT_BIND, EVENT_UNBIND },
+	{ "stats/gets", EVENT_GET_QUEUE, N_EVENTS },
+	{ "stats/puts", EVENT_PUT_QUEUE, N_EVENTS },
+	{ "stats/queues", EVENT_GET_QUEUE, EVENT_PUT_QUEUE },
+	{ "stats/starts", EVENT_START_QUEUE, N_EVENTS },
+	{ "stats/stops", EVENT_STOP_QUEUE, N_EVENTS },
+	{ "stats/running", EVENT_START_QUEUE, EVENT_STOP_QUEUE },
+};
 
-	if (a < 0)
-		return a;
-	return b < 0 ? b : a - b;
-}
-
-static long pci_event_stat(const char *stat, const char *dev)
+static int pci_event(const char *name, const char *bdf, unsigned int i, char *buf,
+		     size_t len)
 {
-	if (!strcmp(stat, "binds"))
-		return event_count(CLAIMS, EVENT_BIND, dev);
-	if (!strcmp(stat, "unbinds"))
-		return event_count(CLAIMS, EVENT_UNBIND, dev);
-	if (!strcmp(stat, "pasids"))
-		return event_diff(EVENT_BIND, EVENT_UNBIND, dev);
-	if (!strcmp(stat, "gets"))
-		return event_count(CLAIMS, EVENT_GET_QUEUE, dev);
-	if (!strcmp(stat, "puts"))
-		return event_count(CLAIMS, EVENT_PUT_QUEUE, dev);
-	if (!strcmp(stat, "queues"))
-		return event_diff(EVENT_GET_QUEUE, EVENT_PUT_QUEUE, dev);
-	if (!strcmp(stat, "starts"))
-		return event_count(CLAIMS, EVENT_START_QUEUE, dev);
-	if (!strcmp(stat, "stops"))
-		return event_count(CLAIMS, EVENT_STOP_QUEUE, dev);
-	if (!strcmp(stat, "running"))
-		return event_diff(EVENT_START_QUEUE, EVENT_STOP_QUEUE, dev);
-	return -EOPNOTSUPP;
+	char dev[64];
+	long n;
+	int ret;
+
+	ret = pci_noted_name(name, bdf, dev, sizeof(dev));
+	if (ret < 0)
+		return ret;
+	n = event_count(CLAIMS, dev, events[i].event, events[i].minus);
+	return n < 0 ? n : snprintf(buf, len, "%ld", n);
 }
 
 static int pci_gets(const char *name, const char *attr, char *buf, size_t len)
 {
 	char bdf[NAME_MAX + 1], dev[64];
-	unsigned int reg;
+	unsigned int i, reg;
 	uint32_t val;
-	long stat;
 	int ret;
 
 	ret = claim_read(name, bdf, sizeof(bdf));
@@ -473,18 +478,14 @@ static int pci_gets(const char *name, const char *attr, char *buf, size_t len)
 		return snprintf(buf, len, "%s", bdf);
 	if (!strcmp(attr, "live"))
 		return snprintf(buf, len, "%d", function_is_bound(bdf));
+	if (!strcmp(attr, "dev_name")) {
+		ret = pci_noted_name(name, bdf, dev, sizeof(dev));
+		return ret < 0 ? ret : pci_dev_name(bdf, buf, len);
+	}
 
-	ret = pci_noted_name(name, bdf, dev, sizeof(dev));
-	if (ret < 0)
-		return ret;
-	if (!strcmp(attr, "dev_name"))
-		return pci_dev_name(bdf, buf, len);
-	if (!strncmp(attr, "stats/", 6)) {
-		stat = pci_event_stat(attr + 6, dev);
-		if (stat >= 0)
-			return snprintf(buf, len, "%ld", stat);
-		if (stat != -EOPNOTSUPP)
-			return stat;
+	for (i = 0; i < ARRAY_SIZE(events); i++) {
+		if (!strcmp(attr, events[i].attr))
+			return pci_event(name, bdf, i, buf, len);
 	}
 
 	ret = attr_reg(attr, false, &reg);

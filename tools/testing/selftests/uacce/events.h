@@ -24,12 +24,16 @@ enum event {
 int events_prepare(void);
 /* Counts from 0 on; @dir is where the counts are kept */
 int events_begin(const char *dir);
-/* Traces no more; the counts can still be asked for */
+/*
+ * Traces no more once this program is at its end: to switch tracing on and off takes
+ * longer than most tests. The counts can still be asked for.
+ */
 int events_end(void);
 /*
- * How often @event happened to @dev; an op that failed does not count. Of a device
- * that was removed, until there is another one of that name.
+ * How often @event happened to @dev, less how often @minus did, if that is not
+ * N_EVENTS; an op that failed does not count. Of a device that was removed, until
+ * there is another one of that name.
  */
-long event_count(const char *dir, enum event event, const char *dev);
+long event_count(const char *dir, const char *dev, enum event event, enum event minus);
 
 #endif
