@@ -164,9 +164,9 @@ TEST_F(function, reset_while_queues_are_started_and_stopped)
 				      (long)&enough, 0));
 	}
 	for (i = 0; i < 5; i++) {
-		long starts = sim_stat(&self->p.sim, "starts");
+		long starts = sim_stat(&self->p.sim, "device_starts");
 
-		EXPECT_EQ(0, sim_wait_stat_ge(&self->p.sim, "starts",
+		EXPECT_EQ(0, sim_wait_stat_ge(&self->p.sim, "device_starts",
 					      starts + 2));
 		EXPECT_EQ(0, pci_reset(&self->p.f));
 	}
@@ -781,9 +781,9 @@ TEST_F(load, driver_is_unbound_and_bound)
 	int i;
 
 	for (i = 0; i < 8; i++) {
-		long starts = sim_stat(&self->p.sim, "starts");
+		long starts = sim_stat(&self->p.sim, "device_starts");
 
-		ASSERT_EQ(0, sim_wait_stat_ge(&self->p.sim, "starts",
+		ASSERT_EQ(0, sim_wait_stat_ge(&self->p.sim, "device_starts",
 					      starts + 2));
 		ASSERT_EQ(0, sim_kill(&self->p.sim));
 		EXPECT_EQ(0, sim_not_clean(&self->p.sim));
@@ -801,9 +801,9 @@ TEST_F(load, function_is_reset)
 	int i;
 
 	for (i = 0; i < 6; i++) {
-		long starts = sim_stat(&self->p.sim, "starts");
+		long starts = sim_stat(&self->p.sim, "device_starts");
 
-		ASSERT_EQ(0, sim_wait_stat_ge(&self->p.sim, "starts",
+		ASSERT_EQ(0, sim_wait_stat_ge(&self->p.sim, "device_starts",
 					      starts + 2));
 		ASSERT_EQ(0, pci_reset(&self->p.f));
 	}

@@ -127,12 +127,11 @@ long start_and_put(long fd, long enough, long also)
 		/* a reset is under way */
 		if (ret && ret != -EAGAIN && ret != also)
 			return ret;
-		/* which needs the processor as well, perhaps the only one */
-		if (ret)
-			nap();
 		ret = q_put(fd);
 		if (ret)
 			return ret;
+		/* Others need the processor as well, perhaps the only one. */
+		nap();
 	}
 	return 0;
 }
