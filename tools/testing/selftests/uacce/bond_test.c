@@ -5,6 +5,8 @@
  */
 #include "uacce_test.h"
 
+IN_PARALLEL;
+
 #define RACERS	8
 
 FIXTURE(bond)

@@ -8,6 +8,7 @@
 #include "uacce_test.h"
 
 ONLY_IN_LANE("sim");
+IN_PARALLEL;
 
 #define CROWD	8
 

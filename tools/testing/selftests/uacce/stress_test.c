@@ -17,6 +17,8 @@
 #include "stress.h"
 #include "vq.h"
 
+IN_PARALLEL;
+
 #define DEFAULT_SECONDS	30
 
 /* What hangs is found, and has a limit of its own. All of it takes what it takes. */

@@ -70,6 +70,15 @@
 #define ONLY_IN_LANE(lane) \
 	const char * const only_in_lane = "@only in lane " lane "@"
 
+/*
+ * For a program whose threads and processes are to meet wherever they like: it gets
+ * a machine with several processors, where the others make do with one. What is held
+ * at a certain point by a test meets there on one as well, and in half the time, as
+ * an emulated processor waits long for another one.
+ */
+#define IN_PARALLEL \
+	const char * const in_parallel = "@in parallel@"
+
 static struct __test_metadata *test_of_this_process;
 
 /* SKIP() for functions that do not know the harness */

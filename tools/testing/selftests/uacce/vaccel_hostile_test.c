@@ -14,6 +14,8 @@
 #include "vaccel_ref.h"
 #include "vq.h"
 
+IN_PARALLEL;
+
 #define DEFAULT_COUNT	20000
 #define HALF		(VQ_MEM / 2)
 

@@ -5,7 +5,8 @@
 # DIRECTORY/initramfs and let its init do MODE. The kernel's log goes to
 # DIRECTORY/console.log and what the guest says to DIRECTORY/results. A guest
 # that is not done after SECONDS is stopped. MODE shell is interactive instead.
-# APPEND is more of the kernel's command line, MEM the guest's memory in MB.
+# APPEND is more of the kernel's command line, MEM the guest's memory in MB, CPUS how
+# many processors it has.
 # ACCEL=kvm is faster where KVM works; nested KVM often only pretends to.
 # CARRIER=vtd is a machine with an Intel IOMMU and three accelerators on PCI Express,
 # each in a slot of its own: va0 and va1 share address spaces, va2 cannot. The QEMU
@@ -21,7 +22,7 @@ shift 3
 binary="qemu-system-x86_64"
 machine=q35
 threads=multi
-cpus=2
+cpus=${CPUS:-2}
 devices=()
 
 # The IOMMU comes before what it translates for, and slots are PCI Express's own:

@@ -6,7 +6,9 @@
 # accelerator, in the lane "vtd" on one that is plugged in behind an Intel IOMMU.
 # LANES names those to run, else it is both. TEST=pattern leaves the static checks
 # out and runs only what has that in its name. KERNEL=kcsan takes the kernel that
-# looks for data races instead. UACCE_STRESS and the like are passed on to the programs.
+# looks for data races instead. UACCE_SMP=1 has all programs of the lane "sim" meet several
+# processors, and not only those that ask for it. UACCE_STRESS and the like are passed on
+# to the programs.
 # The last line is "N passed, N failed, N skipped".
 
 . "$(dirname "$0")/lib.sh"
@@ -15,6 +17,8 @@
 "$VM/fetch.sh"
 
 kernel=${KERNEL:-debug}
+# races are between processors
+[ "$kernel" != kcsan ] || UACCE_SMP=1
 read -ra lanes <<<"${LANES:-sim vtd}"
 run=$OUT/check.$$
 rm -rf "$run"
@@ -82,7 +86,7 @@ fi
 # part of the name before the number.
 machine()
 {
-	local dir=$run/$1 vm append
+	local dir=$run/$1 vm append cpus
 	local -a disk=()
 
 	mkdir "$dir"
@@ -94,8 +98,10 @@ machine()
 		truncate -s 64M "$dir/coverage.tar"
 		disk=(-drive "file=$dir/coverage.tar,format=raw,if=virtio")
 	fi
-	append=$(test_append "$1" "$kernel")
-	CARRIER=${1%%[0-9]*} MEM=$TEST_MEM APPEND="$append ${guest_env[*]}" \
+	cpus=$(cat "$run/root/tests/.processors.$1")
+	[ -z "${UACCE_SMP:-}" ] || [ "${1%%[0-9]*}" != sim ] || cpus=2
+	append=$(test_append "$1" "$kernel" "$cpus")
+	CARRIER=${1%%[0-9]*} CPUS=$cpus MEM=$TEST_MEM APPEND="$append ${guest_env[*]}" \
 		"$VM/boot.sh" "$dir" check $((4800 + extra)) "${disk[@]}" &
 	vm=$!
 	trap 'kill ${vm:-} 2>/dev/null || :' EXIT
@@ -128,7 +134,7 @@ lane()
 	programs=$(cat "${plans[@]}" | wc -l)
 	step "running $programs programs on the $(carrier_name "$lane") in" \
 		"${#plans[@]} virtual machines (each boots in 15 seconds; about" \
-		"7 minutes for all)"
+		"4 minutes for all)"
 	sed "s/\$/ is not for this lane/; s/^/  /" "$run/root/tests/.left-out.$lane" >&2
 	machines=()
 	for m in "${plans[@]##*.plan.}"; do

@@ -116,7 +116,7 @@ boot()
 	[ "$kernel" = lean ] || limit=2400
 	: >"$job/results"
 	: >"$job/console.log"
-	append=$(test_append sim1 "$kernel")
+	append=$(test_append sim1 "$kernel" 2)
 	MEM=$TEST_MEM APPEND=$append \
 		"$VM/boot.sh" "$job" check $limit 2>"$job/boot.log" &
 	vm=$!

@@ -6,14 +6,15 @@ plan-tests.py DIRECTORY SECONDS MACHINES TIMES LANE [PATTERN]: say who runs what
 DIRECTORY holds the installed selftests and .programs, the list of them. Each
 program that was built with the kselftest harness is asked for its tests, here
 on the host, so that a test which never shows up in the guest is missed. Writes
-for each machine N, at most MACHINES, DIRECTORY/.plan.LANEN for the guest ("program
+for each machine N, at most MACHINES + 1, DIRECTORY/.plan.LANEN for the guest ("program
 seconds arguments...") and DIRECTORY/.expected.LANEN for the report ("program test",
 test "*" if a program cannot list them). The file TIMES says how long programs
 took before, so that the machines end at about the same time. PATTERN takes the
 programs, or the single tests, with that in their name; it may have wildcards.
 
 Programs that say that they are of use in one lane only are left out of others;
-DIRECTORY/.left-out.LANE names them.
+DIRECTORY/.left-out.LANE names them. Those that want several processors share the
+last machine, unless there is but one; DIRECTORY/.processors.LANEN has their number.
 """
 
 import fnmatch
@@ -32,6 +33,11 @@ def is_for(program, lane):
     """Some programs are for one lane only, see ONLY_IN_LANE() in uacce_test.h."""
     m = re.search(rb"@only in lane (\w+)@", content(program))
     return not m or m.group(1).decode() == lane
+
+
+def is_parallel(program):
+    """Some programs want several processors, see IN_PARALLEL in uacce_test.h."""
+    return b"@in parallel@" in content(program)
 
 
 def harness_tests(program):
@@ -88,6 +94,23 @@ def share(programs, machines, times):
     return [sorted(p, key=programs.index) for p in parts]
 
 
+def machines_for(directory, lane, names, number, times):
+    """
+    Who runs what, and on how many processors. There is one machine more than asked
+    for: each of them waits at times, while it boots, or for a time limit.
+    """
+    parallel = [p for p in names if is_parallel(os.path.join(directory, p))]
+    alone = [p for p in names if p not in parallel]
+    # the other lane's machines cannot have more than one: see boot.sh
+    if lane == "vtd":
+        number += number > 1
+        return [(part, 1) for part in share(names, number, times)]
+    if number == 1 or not alone:
+        return [(part, 2) for part in share(names, number, times)]
+    parts = [(part, 1) for part in share(alone, number, times)]
+    return parts + ([(parallel, 2)] if parallel else [])
+
+
 def main():
     directory, seconds, machines, times, lane = sys.argv[1:6]
     pattern = f"*{sys.argv[6]}*" if len(sys.argv) > 6 and sys.argv[6] else "*"
@@ -118,7 +141,11 @@ def main():
 
     if not plan:
         sys.exit(f"error: no test program and no test matches {pattern}.")
-    for n, part in enumerate(share(list(plan), int(machines), times), 1):
+    parts = machines_for(directory, lane, list(plan), int(machines), times)
+    for n, (part, processors) in enumerate(parts, 1):
+        with open(os.path.join(directory, f".processors.{lane}{n}"), "w",
+                  encoding="utf-8") as f:
+            f.write(f"{processors}\n")
         for name, lines in ((f".plan.{lane}{n}", plan), (f".expected.{lane}{n}", expected)):
             with open(os.path.join(directory, name), "w", encoding="utf-8") as f:
                 f.write("\n".join(lines[p] for p in part) + "\n")

@@ -46,7 +46,7 @@ account()
 take()
 {
 	case $1 in
-	check)		UACCE_NTH_STEP=1 UACCE_CELL_STEP=1 "$VM/check.sh" ;;
+	check)		UACCE_SMP=1 UACCE_NTH_STEP=1 UACCE_CELL_STEP=1 "$VM/check.sh" ;;
 	fuzz)		UACCE_FUZZ=${UACCE_FUZZ:-1000000} TEST=vaccel_fuzz_test \
 				"$VM/check.sh" ;;
 	stress)		"$VM/stress.sh" ;;
