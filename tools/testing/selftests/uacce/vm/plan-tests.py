@@ -6,15 +6,15 @@ plan-tests.py DIRECTORY SECONDS MACHINES TIMES LANE [PATTERN]: say who runs what
 DIRECTORY holds the installed selftests and .programs, the list of them. Each
 program that was built with the kselftest harness is asked for its tests, here
 on the host, so that a test which never shows up in the guest is missed. Writes
-for each machine N, at most MACHINES + 1, DIRECTORY/.plan.LANEN for the guest ("program
+for each machine N, at most MACHINES, DIRECTORY/.plan.LANEN for the guest ("program
 seconds arguments...") and DIRECTORY/.expected.LANEN for the report ("program test",
 test "*" if a program cannot list them). The file TIMES says how long programs
 took before, so that the machines end at about the same time. PATTERN takes the
 programs, or the single tests, with that in their name; it may have wildcards.
 
 Programs that say that they are of use in one lane only are left out of others;
-DIRECTORY/.left-out.LANE names them. Those that want several processors share the
-last machine, unless there is but one; DIRECTORY/.processors.LANEN has their number.
+DIRECTORY/.left-out.LANE names them. Those that want several processors share one
+machine more, if there is more than one; DIRECTORY/.processors.LANEN has their number.
 """
 
 import fnmatch
@@ -95,15 +95,11 @@ def share(programs, machines, times):
 
 
 def machines_for(directory, lane, names, number, times):
-    """
-    Who runs what, and on how many processors. There is one machine more than asked
-    for: each of them waits at times, while it boots, or for a time limit.
-    """
+    """Who runs what, and on how many processors"""
     parallel = [p for p in names if is_parallel(os.path.join(directory, p))]
     alone = [p for p in names if p not in parallel]
     # the other lane's machines cannot have more than one: see boot.sh
     if lane == "vtd":
-        number += number > 1
         return [(part, 1) for part in share(names, number, times)]
     if number == 1 or not alone:
         return [(part, 2) for part in share(names, number, times)]
