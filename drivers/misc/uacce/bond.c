@@ -92,10 +92,8 @@ static void uacce_bond_teardown(struct uacce_mm *bond)
 	mmdrop(bond->mm);
 
 	/* uacce_remove() waits for this: the parent is not touched any more. */
-	scoped_guard(mutex, &uacce->mm_lock) {
-		WRITE_ONCE(uacce->binds, uacce->binds - 1);
-		wake_up_all(&uacce->idle);
-	}
+	scoped_guard(mutex, &uacce->mm_lock)
+		uacce->binds--;
 }
 
 static void uacce_bond_exit_work(struct work_struct *work)
@@ -162,7 +160,7 @@ static int uacce_bond_publish(struct uacce_mm *bond)
 	list_add_tail(&bond->node, &uacce->bonds);
 	if (bond->mm) {
 		mmgrab(bond->mm);
-		WRITE_ONCE(uacce->binds, uacce->binds + 1);
+		uacce->binds++;
 	}
 
 	return 0;
@@ -368,6 +366,7 @@ void uacce_bond_close(struct uacce_mm *bond)
  */
 void uacce_bond_end(struct uacce_mm *bond)
 {
+	struct mm_struct *mm = bond->mm;
 	struct iommu_sva *handle;
 
 	scoped_guard(mutex, &bond->lock) {
@@ -375,7 +374,7 @@ void uacce_bond_end(struct uacce_mm *bond)
 		if (bond->torn)
 			return;
 		/* It must not die before it is unbound: see the exit work. */
-		if (handle && !mmget_not_zero(bond->mm))
+		if (handle && !mmget_not_zero(mm))
 			return;
 		bond->torn = true;
 		bond->dead = true;
@@ -383,7 +382,7 @@ void uacce_bond_end(struct uacce_mm *bond)
 
 	uacce_bond_teardown(bond);
 	if (handle)
-		mmput_async(bond->mm);
+		mmput_async(mm);
 }
 
 /* From now on the bond gets no queues. */

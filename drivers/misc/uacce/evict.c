@@ -142,6 +142,26 @@ static bool uacce_evict_unbind_round(struct uacce_eviction *ev)
 	return done;
 }
 
+/*
+ * Others may be at it: a close(), or the exit work of an address space that died
+ * before. Until they are done they use the parent.
+ */
+static bool uacce_evict_is_unbound(struct uacce_eviction *ev)
+{
+	struct uacce_device *uacce = ev->uacce;
+
+	guard(mutex)(&uacce->mm_lock);
+
+	if (!uacce->binds)
+		return true;
+
+	if (ev->complain)
+		dev_warn(&uacce->dev,
+			 "removing the device waits for %u address spaces that go away\n",
+			 uacce->binds);
+	return false;
+}
+
 /**
  * uacce_evict_all() - take a device away from all who use it
  * @uacce: the device, marked dead, so that there will be no new bonds
@@ -180,6 +200,6 @@ void uacce_evict_all(struct uacce_device *uacce)
 	while (!uacce_evict_unbind_round(&ev))
 		uacce_evict_nap(&ev);
 
-	/* Others may be at it: a close(), the exit work of what died before. */
-	wait_event(uacce->idle, !READ_ONCE(uacce->binds));
+	while (!uacce_evict_is_unbound(&ev))
+		uacce_evict_nap(&ev);
 }

@@ -80,7 +80,7 @@ struct iommu_sva;
  * @queues: the queues
  * @dead: no further queue may come: the address space or the device is gone
  * @torn: teardown has begun
- * @handle: from iommu_sva_bind_device(); whoever sets @torn unbinds
+ * @handle: from iommu_sva_bind_device(); stays, and whoever sets @torn unbinds
  * @pasid: of @handle
  * @notifier: on @mm, newer than the IOMMU driver's own
  * @exit_work: tears the bond down after the address space died

@@ -884,6 +884,57 @@ TEST_F(patience, log_names_the_task_that_a_removal_waits_for)
 	EXPECT_EQ(0, bg_wait(&caller));
 }
 
+/* An address space that dies slowly uses two devices, of which one is removed. */
+FIXTURE(dying)
+{
+	struct sim sim, slow;
+	struct peer peer;
+	long mark;
+};
+
+FIXTURE_SETUP(dying)
+{
+	struct sim_config cfg = {};
+	int fd;
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg) ||
+	    !setup_sim(_metadata, &self->slow, "slow", &cfg))
+		return;
+	ASSERT_EQ(0, peer_start(&self->peer));
+	ASSERT_GE(peer_open(&self->peer, &self->sim), 0);
+	/* the one that was bound last hears of the end first */
+	fd = peer_open(&self->peer, &self->slow);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, peer_q_start(&self->peer, fd));
+	self->mark = log_mark("uacce: test of a removal that waits for an exit");
+	ASSERT_GE(self->mark, 0);
+}
+
+FIXTURE_TEARDOWN_PARENT(dying)
+{
+	sim_release_all(&self->slow);
+	teardown_sim(_metadata, &self->sim);
+	teardown_sim(_metadata, &self->slow);
+}
+
+TEST_F(dying, log_tells_that_a_removal_waits_for_an_address_space)
+{
+	const char * const words[] = { self->sim.dev, "address space", NULL };
+	struct bg remover;
+
+	ASSERT_EQ(0, sim_hold(&self->slow, "stop", 1));
+	ASSERT_EQ(0, peer_begin_exit(&self->peer));
+	ASSERT_EQ(0, sim_wait_held(&self->slow, "stop", 1));
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	EXPECT_EQ(0, log_wait(self->mark, words, 10000 + SIM_TIMEOUT_MS));
+	EXPECT_FALSE(bg_done(&remover));
+	EXPECT_EQ(0, sim_stat(&self->sim, "queues"));
+	ASSERT_EQ(0, sim_release(&self->slow, "stop"));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
+	EXPECT_EQ(0, peer_wait(&self->peer));
+}
+
 /*
  * Anything at any time. There are few answers that a user may get, and the
  * teardown sees what is left.
