@@ -196,13 +196,10 @@ static int trace(bool on)
 	return tracer_set_events(INSTANCE, names, N_EVENTS, on ? "1" : "0");
 }
 
-static pid_t ends_in;
-
-static void end_at_exit(void)
+/* They are switched on one after the other. */
+static bool is_traced(void)
 {
-	/* What forks has children that exit() as well. */
-	if (getpid() == ends_in)
-		trace(false);
+	return tracer_event_is_on(INSTANCE, names[N_EVENTS - 1]);
 }
 
 int events_begin(const char *dir)
@@ -211,7 +208,7 @@ int events_begin(const char *dir)
 	int fd, ret;
 
 	ret = events_prepare();
-	if (!ret)
+	if (!ret && !is_traced())
 		ret = trace(true);
 	if (ret)
 		return ret;
@@ -219,7 +216,10 @@ int events_begin(const char *dir)
 	fd = counts_open(dir);
 	if (fd < 0)
 		return fd;
-	ret = drain(&before);
+	/* If events were lost, nobody would have asked for them. */
+	do {
+		ret = drain(&before);
+	} while (ret == -EOVERFLOW);
 	if (!ret)
 		ret = counts_write(fd, &none);
 	counts_close(fd);
@@ -228,10 +228,7 @@ int events_begin(const char *dir)
 
 int events_end(void)
 {
-	if (ends_in == getpid())
-		return 0;
-	ends_in = getpid();
-	return atexit(end_at_exit) ? -ENOMEM : 0;
+	return is_traced() ? trace(false) : 0;
 }
 
 long event_count(const char *dir, const char *dev, enum event event, enum event minus)

@@ -24,10 +24,7 @@ enum event {
 int events_prepare(void);
 /* Counts from 0 on; @dir is where the counts are kept */
 int events_begin(const char *dir);
-/*
- * Traces no more once this program is at its end: to switch tracing on and off takes
- * longer than most tests. The counts can still be asked for.
- */
+/* Traces no more, if there was a beginning; the counts can still be asked for */
 int events_end(void);
 /*
  * How often @event happened to @dev, less how often @minus did, if that is not

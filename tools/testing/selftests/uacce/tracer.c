@@ -67,6 +67,15 @@ int tracer_set_events(const char *name, const char * const *events,
 	return ret;
 }
 
+bool tracer_event_is_on(const char *name, const char *event)
+{
+	char path[PATH_MAX], file[80], text[8];
+
+	snprintf(file, sizeof(file), "events/uacce/%s/enable", event);
+	instance_path(name, file, path, sizeof(path));
+	return read_file(path, text, sizeof(text)) > 0 && text[0] == '1';
+}
+
 int tracer_open_pipe(const char *name)
 {
 	long end = now_ms() + SIM_TIMEOUT_MS;

@@ -30,6 +30,7 @@ int tracer_set(const char *name, const char *file, const char *val);
 /* Enables @n events of the core, by "1", or disables them, by "0" */
 int tracer_set_events(const char *name, const char * const *events,
 		      unsigned int n, const char *val);
+bool tracer_event_is_on(const char *name, const char *event);
 
 /*
  * Opens what takes events out of the buffer, without waiting for some. There is one
