@@ -12,6 +12,8 @@
 #include "kmsg.h"
 #include "late.h"
 
+IN_PARALLEL;
+
 FIXTURE(remove)
 {
 	struct sim sim;

@@ -71,10 +71,10 @@
 	const char * const only_in_lane = "@only in lane " lane "@"
 
 /*
- * For a program whose threads and processes are to meet wherever they like: it gets
- * a machine with several processors, where the others make do with one. What is held
- * at a certain point by a test meets there on one as well, and in half the time, as
- * an emulated processor waits long for another one.
+ * For a program whose threads and processes are to meet wherever they like. Who plans
+ * the lane "sim" gives it a machine with several processors; the others make do with
+ * one. What is held at a certain point by a test meets there on one as well, and in
+ * half the time, as an emulated processor waits long for another one.
  */
 #define IN_PARALLEL \
 	const char * const in_parallel = "@in parallel@"

@@ -9,6 +9,8 @@
 #include "uacce_test.h"
 #include "vq.h"
 
+IN_PARALLEL;
+
 #define ENTRIES		VACCEL_RING_ENTRIES
 #define HALF		(VQ_MEM / 2)
 #define UNTOUCHED	0xa5

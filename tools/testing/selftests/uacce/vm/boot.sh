@@ -6,7 +6,7 @@
 # DIRECTORY/console.log and what the guest says to DIRECTORY/results. A guest
 # that is not done after SECONDS is stopped. MODE shell is interactive instead.
 # APPEND is more of the kernel's command line, MEM the guest's memory in MB, CPUS how
-# many processors it has.
+# many processors it has (with CARRIER=vtd one, see below).
 # ACCEL=kvm is faster where KVM works; nested KVM often only pretends to.
 # CARRIER=vtd is a machine with an Intel IOMMU and three accelerators on PCI Express,
 # each in a slot of its own: va0 and va1 share address spaces, va2 cannot. The QEMU

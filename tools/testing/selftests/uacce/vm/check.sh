@@ -7,8 +7,8 @@
 # LANES names those to run, else it is both. TEST=pattern leaves the static checks
 # out and runs only what has that in its name. KERNEL=kcsan takes the kernel that
 # looks for data races instead. UACCE_SMP=1 has all programs of the lane "sim" meet several
-# processors, and not only those that ask for it. UACCE_STRESS and the like are passed on
-# to the programs.
+# processors, and not only those that ask for it, and grace periods be as long as they are
+# elsewhere. UACCE_STRESS and the like are passed on to the programs.
 # The last line is "N passed, N failed, N skipped".
 
 . "$(dirname "$0")/lib.sh"
@@ -99,7 +99,8 @@ machine()
 		disk=(-drive "file=$dir/coverage.tar,format=raw,if=virtio")
 	fi
 	cpus=$(cat "$run/root/tests/.processors.$1")
-	[ -z "${UACCE_SMP:-}" ] || [ "${1%%[0-9]*}" != sim ] || cpus=2
+	# see boot.sh for why the other lane cannot
+	! all_smp || [ "${1%%[0-9]*}" != sim ] || cpus=2
 	append=$(test_append "$1" "$kernel" "$cpus")
 	CARRIER=${1%%[0-9]*} CPUS=$cpus MEM=$TEST_MEM APPEND="$append ${guest_env[*]}" \
 		"$VM/boot.sh" "$dir" check $((4800 + extra)) "${disk[@]}" &

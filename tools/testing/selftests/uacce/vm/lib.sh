@@ -128,14 +128,22 @@ TEST_MEM=1024
 # test_append MACHINE KERNEL PROCESSORS: what its kernel is told. With the caches of
 # pointers that SLUB has in front of kmalloc() a leak goes unseen: they still hold what
 # they gave out. A cache with sanity checks has none. A timer that goes by itself is one
-# that nobody programs anew thousands of times, and programming it takes QEMU long. On
-# one processor RCU need not wait for another one, so it might as well not wait at all;
-# on more of them it takes its time, as everywhere. What a kernel does not know becomes
-# the environment of init, and of all.
+# that nobody programs anew thousands of times, and programming it takes QEMU long. In
+# everyday life RCU is in a hurry where there is one processor; with UACCE_SMP, and on
+# more of them, it takes its time. What a kernel does not know becomes the environment of
+# init, and of all.
 test_append()
 {
-	printf '%s ' "uacce_machine=$1" "uacce_kernel=$2" 'slab_debug=F,kmalloc-*' \
-		highres=off nohz=off
-	[ "$3" != 1 ] || printf 'rcupdate.rcu_expedited=1 '
+	printf '%s ' "uacce_machine=$1" "uacce_kernel=$2" "uacce_processors=$3" \
+		'slab_debug=F,kmalloc-*' highres=off nohz=off
+	if [ "$3" = 1 ] && ! all_smp; then
+		printf 'rcupdate.rcu_expedited=1 '
+	fi
 	printf '%s\n' "UACCE_NTH_STEP=$UACCE_NTH_STEP UACCE_CELL_STEP=$UACCE_CELL_STEP"
+}
+
+# Was more than one processor asked for where that can be?
+all_smp()
+{
+	[ -n "${UACCE_SMP:-}" ] && [ "$UACCE_SMP" != 0 ]
 }

@@ -106,18 +106,33 @@ pack()
 	ln -s "$dir/vmlinux" "$job/vmlinux"
 }
 
-# boot JOB KERNEL: run it until something is wrong; JOB/verdict says what, if so
+# processors PROGRAM...: how many a machine has that runs these first: as many as in
+# "make check", see IN_PARALLEL
+processors()
+{
+	local p
+
+	for p in "$@"; do
+		if grep -q '@in parallel@' "$dir/root/tests/$p"; then
+			echo 2
+			return
+		fi
+	done
+	echo 1
+}
+
+# boot JOB KERNEL PROCESSORS: run it until something is wrong; JOB/verdict says what, if so
 boot()
 {
-	local job=$1 kernel=$2 limit=900 vm='' judge='' rc=0 append
+	local job=$1 kernel=$2 cpus=$3 limit=900 vm='' judge='' rc=0 append
 
 	trap 'kill ${judge:-} ${vm:-} 2>/dev/null || :' EXIT
 	trap 'exit 1' TERM INT HUP
 	[ "$kernel" = lean ] || limit=2400
 	: >"$job/results"
 	: >"$job/console.log"
-	append=$(test_append sim1 "$kernel" 2)
-	MEM=$TEST_MEM APPEND=$append \
+	append=$(test_append sim1 "$kernel" "$cpus")
+	CPUS=$cpus MEM=$TEST_MEM APPEND=$append \
 		"$VM/boot.sh" "$job" check $limit 2>"$job/boot.log" &
 	vm=$!
 	tail -n +1 -f --pid=$vm "$job/results" 2>/dev/null | "$VM/report.py" \
@@ -184,7 +199,7 @@ account()
 # job NAME KERNEL [PATCH [PROGRAM...]]: build it here, boot it in the background
 job()
 {
-	local name=$1 kernel=$2 patch=${3:-} job=$run/jobs/$1 dir=$run/$2
+	local name=$1 kernel=$2 patch=${3:-} job=$run/jobs/$1 dir=$run/$2 cpus
 
 	shift $(($# < 3 ? $# : 3))
 	mkdir -p "$job"
@@ -193,10 +208,11 @@ job()
 		return
 	fi
 	pack "$job" "$@"
+	cpus=$(processors "$@")
 	while [ "$(jobs -rp | wc -l)" -ge "$MACHINES" ]; do
 		wait -n || :
 	done
-	(boot "$job" "$kernel"; account "$job") &
+	(boot "$job" "$kernel" "$cpus"; account "$job") &
 }
 
 "$VM/setup.sh"

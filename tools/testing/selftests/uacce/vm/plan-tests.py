@@ -101,9 +101,9 @@ def machines_for(directory, lane, names, number, times):
     # the other lane's machines cannot have more than one: see boot.sh
     if lane == "vtd":
         return [(part, 1) for part in share(names, number, times)]
-    if number == 1 or not alone:
-        return [(part, 2) for part in share(names, number, times)]
-    parts = [(part, 1) for part in share(alone, number, times)]
+    if number == 1:
+        return [(names, 2 if parallel else 1)]
+    parts = [(part, 1) for part in share(alone, number, times)] if alone else []
     return parts + ([(parallel, 2)] if parallel else [])
 
 
