@@ -171,11 +171,13 @@ sys.exit([int(x) for x in m.version.split(".")[:2]] < [1, 5])' 2>/dev/null; then
 }
 
 # All of QEMU's devices are built: a choice of our own would be one that nobody else
-# builds, and that fails to with the next version.
+# builds, and that fails to with the next version. What hardens a QEMU against its guest
+# is left out: it takes a twelfth of the time, and the guest is ours.
 configure=(
 	--target-list=x86_64-softmmu --without-default-features --enable-tcg
 	--disable-docs --disable-tools --disable-install-blobs --disable-download
-	--disable-debug-info
+	--disable-debug-info --disable-stack-protector
+	--extra-cflags="-ftrivial-auto-var-init=uninitialized -fzero-call-used-regs=skip"
 )
 
 build()
