@@ -169,7 +169,8 @@ judge_job()
 
 	splat=$("$VM/scan-log.sh" "$job/console.log" |
 		sed -n '1s/^[0-9]*:\(\[[^]]*\] \)*//p') || :
-	test=$(sed -n 's/^fail sim1: //p' "$job/counts" | head -n 1)
+	# one that quits early, behind a pipe, would end us with it
+	test=$(sed -n '/^fail sim1: /{s///p;q}' "$job/counts")
 	if [ -n "$splat" ]; then
 		printf '%s, in %s\n' "the kernel's log: $splat" \
 			"$(sed -n 's/^@@ start //p' "$job/results" | tail -n 1)"
@@ -267,6 +268,12 @@ for p in "${mutants[@]}"; do
 	job "${name%.patch}" "$(kernel_of "$p")" "$p" "${tests[@]}"
 done
 wait
+for p in "${mutants[@]}"; do
+	name=${p##*/}
+	name=${name%.patch}
+	awk -v name="$name" '$2 == name { n++ } END { exit n != 1 }' "$table" ||
+		printf 'BROKEN   %-30s %s\n' "$name" "was not judged" | tee -a "$table" >&2
+done
 
 rm -rf "$copy" "$run"/*/root "$run"/*/vmlinux "$run"/*/initramfs "$run"/jobs/*/vmlinux
 rm -rf "$OUT/mutants"
