@@ -245,23 +245,15 @@ static int find_function(bool sva, char *bdf, size_t len)
 
 /*
  * Tracing goes on until the end of the program that removed the last instance: to
- * switch it on and off for each test would take longer than the test. Those are
- * children that leave with _exit(), so this is called once.
+ * switch it on and off for each test would take longer than the test. Tests are
+ * children that leave with _exit(), which does not come by here.
  */
-static pid_t program;
-
-static void end_at_exit(void)
+static __attribute__((destructor)) void end_tracing(void)
 {
 	bool claimed;
 
-	if (getpid() == program && !claims("", &claimed))
+	if (!claims("", &claimed))
 		events_end();
-}
-
-static __attribute__((constructor)) void remember_program(void)
-{
-	program = getpid();
-	atexit(end_at_exit);
 }
 
 static int pci_remove(const char *name)
