@@ -53,26 +53,34 @@ int tracer_set(const char *name, const char *file, const char *val)
 	return write_file(path, val);
 }
 
+/* The file that says whether an event of the core is on */
+static void event_path(const char *name, const char *event, char *buf, size_t len)
+{
+	char file[80];
+
+	snprintf(file, sizeof(file), "events/uacce/%s/enable", event);
+	instance_path(name, file, buf, len);
+}
+
 int tracer_set_events(const char *name, const char * const *events,
 		      unsigned int n, const char *val)
 {
-	char file[80];
+	char path[PATH_MAX];
 	unsigned int i;
 	int ret = 0;
 
 	for (i = 0; !ret && i < n; i++) {
-		snprintf(file, sizeof(file), "events/uacce/%s/enable", events[i]);
-		ret = tracer_set(name, file, val);
+		event_path(name, events[i], path, sizeof(path));
+		ret = write_file(path, val);
 	}
 	return ret;
 }
 
 bool tracer_event_is_on(const char *name, const char *event)
 {
-	char path[PATH_MAX], file[80], text[8];
+	char path[PATH_MAX], text[8];
 
-	snprintf(file, sizeof(file), "events/uacce/%s/enable", event);
-	instance_path(name, file, path, sizeof(path));
+	event_path(name, event, path, sizeof(path));
 	return read_file(path, text, sizeof(text)) > 0 && text[0] == '1';
 }
 
