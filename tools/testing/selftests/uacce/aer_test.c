@@ -263,9 +263,7 @@ TEST_F(error, while_queues_are_started_and_stopped)
 				      (long)&enough, also));
 	}
 	for (i = 0; i < 3; i++) {
-		long starts = sim_stat(sim, "device_starts");
-
-		EXPECT_EQ(0, sim_wait_stat_ge(sim, "device_starts", starts + 2));
+		EXPECT_EQ(0, sim_wait_more(sim, "device_starts", 2));
 		EXPECT_EQ(0, report_error(&self->p, variant->action, RECOVERED));
 	}
 	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);

@@ -164,10 +164,7 @@ TEST_F(function, reset_while_queues_are_started_and_stopped)
 				      (long)&enough, 0));
 	}
 	for (i = 0; i < 5; i++) {
-		long starts = sim_stat(&self->p.sim, "device_starts");
-
-		EXPECT_EQ(0, sim_wait_stat_ge(&self->p.sim, "device_starts",
-					      starts + 2));
+		EXPECT_EQ(0, sim_wait_more(&self->p.sim, "device_starts", 2));
 		EXPECT_EQ(0, pci_reset(&self->p.f));
 	}
 	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
@@ -781,10 +778,7 @@ TEST_F(load, driver_is_unbound_and_bound)
 	int i;
 
 	for (i = 0; i < 8; i++) {
-		long starts = sim_stat(&self->p.sim, "device_starts");
-
-		ASSERT_EQ(0, sim_wait_stat_ge(&self->p.sim, "device_starts",
-					      starts + 2));
+		ASSERT_EQ(0, sim_wait_more(&self->p.sim, "device_starts", 2));
 		ASSERT_EQ(0, sim_kill(&self->p.sim));
 		EXPECT_EQ(0, sim_not_clean(&self->p.sim));
 		ASSERT_EQ(0, sim_go_live(&self->p.sim));
@@ -801,10 +795,7 @@ TEST_F(load, function_is_reset)
 	int i;
 
 	for (i = 0; i < 6; i++) {
-		long starts = sim_stat(&self->p.sim, "device_starts");
-
-		ASSERT_EQ(0, sim_wait_stat_ge(&self->p.sim, "device_starts",
-					      starts + 2));
+		ASSERT_EQ(0, sim_wait_more(&self->p.sim, "device_starts", 2));
 		ASSERT_EQ(0, pci_reset(&self->p.f));
 	}
 	self->load->enough = true;

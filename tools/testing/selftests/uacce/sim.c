@@ -300,6 +300,11 @@ int sim_wait_stat_ge(const struct sim *sim, const char *name, long want)
 	return 0;
 }
 
+int sim_wait_more(const struct sim *sim, const char *name, long more)
+{
+	return sim_wait_stat_ge(sim, name, sim_stat(sim, name) + more);
+}
+
 static int set_inject(const struct sim *sim, const char *kind,
 		      const char *point, int n)
 {

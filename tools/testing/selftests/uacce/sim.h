@@ -101,6 +101,8 @@ int sim_wait_stat(const struct sim *sim, const char *name, long want);
 int sim_poll_stat(const struct sim *sim, const char *name, long want,
 		  long timeout_ms);
 int sim_wait_stat_ge(const struct sim *sim, const char *name, long want);
+/* Waits until it is larger by @more than it is now */
+int sim_wait_more(const struct sim *sim, const char *name, long more);
 
 /*
  * 0 if the device has nothing left of anybody, right now, or the number of what it
