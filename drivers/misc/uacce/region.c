@@ -7,6 +7,7 @@
  * for a moment.
  */
 #include <linux/fs.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -148,7 +149,7 @@ int uacce_region_mmap(struct uacce_queue *q, struct vm_area_struct *vma)
 
 	region = &q->regions[type];
 	uacce_vma_prepare(vma, q, type);
-	ret = q->uacce->ops->mmap(q, vma, region);
+	ret = min(q->uacce->ops->mmap(q, vma, region), 0);
 	/* The driver may have had its own idea of these. */
 	uacce_vma_prepare(vma, q, type);
 	if (ret) {
