@@ -172,6 +172,8 @@ struct uacce_queue {
 	struct address_space *mapping;
 	struct uacce_qfile_region regions[UACCE_MAX_REGION];
 	struct work_struct put_work;
+	bool synced;
+	struct work_struct sync_work;
 };
 
 /**

@@ -64,7 +64,7 @@ static void uacce_evict_complain_queue(struct uacce_eviction *ev,
 	if (op)
 		uacce_evict_complain(ev, q->id, op, READ_ONCE(q->op_pid));
 	else
-		uacce_evict_complain(ev, q->id, "mmap or mmap_lock",
+		uacce_evict_complain(ev, q->id, "mmap, or the mmap_lock of its process",
 				     uacce_regions_pid(q));
 }
 
@@ -76,8 +76,10 @@ static void uacce_evict_mark(struct uacce_device *uacce)
 
 	while ((bond = uacce_bond_next(uacce, bond))) {
 		uacce_bond_kill(bond);
-		while ((q = uacce_bond_next_queue(bond, q)))
+		while ((q = uacce_bond_next_queue(bond, q))) {
 			uacce_queue_mark_dead(q);
+			uacce_regions_sync(q);
+		}
 	}
 }
 
@@ -95,11 +97,7 @@ static void uacce_evict_zap(struct uacce_device *uacce)
 
 static bool uacce_evict_stop(struct uacce_queue *q)
 {
-	/* Both, so that one does not wait for the other */
-	bool stopped = uacce_queue_try_stop(q);
-	bool synced = uacce_regions_try_sync(q);
-
-	return stopped && synced;
+	return uacce_queue_try_stop(q) && uacce_regions_synced(q);
 }
 
 /* Do @step on each queue. Return: whether it was done on all. */

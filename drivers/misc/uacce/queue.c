@@ -356,7 +356,6 @@ void uacce_queue_schedule_put(struct uacce_queue *q)
 struct uacce_queue *uacce_queue_alloc(struct uacce_device *uacce)
 {
 	struct uacce_queue *q;
-	unsigned int i;
 
 	q = kzalloc_obj(*q);
 	if (!q)
@@ -368,8 +367,7 @@ struct uacce_queue *uacce_queue_alloc(struct uacce_device *uacce)
 	mutex_init(&q->map_lock);
 	init_waitqueue_head(&q->wait);
 	INIT_WORK(&q->put_work, uacce_queue_put_work);
-	for (i = 0; i < UACCE_MAX_REGION; i++)
-		q->regions[i].type = i;
+	uacce_regions_init(q);
 	q->uacce = uacce;
 	q->state = UACCE_Q_ZOMBIE;
 	q->id = atomic_inc_return(&uacce->next_id);

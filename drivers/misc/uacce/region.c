@@ -11,8 +11,15 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/workqueue.h>
 
 #include "uacce_private.h"
+
+/*
+ * Its work items wait for locks that user space can keep. What others have to do must
+ * not wait behind them.
+ */
+static struct workqueue_struct *uacce_sync_wq;
 
 static struct uacce_qfile_region *uacce_vma_region(struct vm_area_struct *vma)
 {
@@ -128,8 +135,8 @@ static int uacce_region_claim(struct uacce_queue *q, struct vm_area_struct *vma)
  * @vma: the VMA; its page offset names the region
  *
  * The driver's op runs without a lock of ours, so that poll() does not wait
- * for it. It runs under the mmap_lock, by which uacce_regions_try_sync() knows
- * that it is over.
+ * for it. It runs under the mmap_lock, by which uacce_regions_sync() knows
+ * when it is over.
  *
  * Return: 0; -ENXIO if the queue is dead; -EPERM if it is another address
  *	space's; -EINVAL for a region that does not exist, a size beyond it,
@@ -190,36 +197,59 @@ static struct mm_struct *uacce_region_get_mm(struct uacce_queue *q,
 	return mm && mmget_not_zero(mm) ? mm : NULL;
 }
 
-/**
- * uacce_regions_try_sync() - are calls of mmap() still under way?
- * @q: the queue, marked dead
- *
- * A VMA can be found only after the driver's op, at the end of mmap(). Having had
- * the mmap_lock for a moment, we know that each mmap() of this queue either has
- * come to its end or will see that the queue is dead.
- *
- * Return: true if there is none; false if that is not known, as somebody has the
- *	mmap_lock.
- */
-bool uacce_regions_try_sync(struct uacce_queue *q)
+static void uacce_regions_sync_work(struct work_struct *work)
 {
+	struct uacce_queue *q = container_of(work, struct uacce_queue, sync_work);
 	struct mm_struct *mm;
-	bool synced = true;
 	unsigned int i;
 
-	for (i = 0; i < UACCE_MAX_REGION && synced; i++) {
+	for (i = 0; i < UACCE_MAX_REGION; i++) {
 		mm = uacce_region_get_mm(q, i);
 		if (!mm)
 			continue;
-		/* For reading will do: mmap() has it for writing. */
-		synced = mmap_read_trylock(mm);
-		if (synced)
+		/*
+		 * For reading will do: mmap() has it for writing. Nobody kills a
+		 * work item, but this way it is no hung task while a user keeps
+		 * the lock.
+		 */
+		if (!mmap_read_lock_killable(mm))
 			mmap_read_unlock(mm);
 		/* If it is the last reference, mm_exit must not run here. */
 		mmput_async(mm);
 	}
 
-	return synced;
+	/* Pairs with uacce_regions_synced(). */
+	smp_store_release(&q->synced, true);
+	uacce_queue_put(q);
+}
+
+/**
+ * uacce_regions_sync() - begin to wait for the calls of mmap() that are under way
+ * @q: the queue, marked dead a moment ago
+ *
+ * A VMA can be found only after the driver's op, at the end of mmap(). Having had
+ * the mmap_lock for a moment, we know that each mmap() of this queue either has
+ * come to its end or will see that the queue is dead. Others may want the lock all
+ * the time, so it takes somebody who stands in line for it: a work item, once.
+ */
+void uacce_regions_sync(struct uacce_queue *q)
+{
+	scoped_guard(mutex, &q->map_lock) {
+		if (!uacce_regions_mapped(q)) {
+			q->synced = true;
+			return;
+		}
+	}
+
+	kref_get(&q->ref);
+	queue_work(uacce_sync_wq, &q->sync_work);
+}
+
+/* Return: whether no mmap() is under way, and the VMAs of earlier ones can be found */
+bool uacce_regions_synced(struct uacce_queue *q)
+{
+	/* Pairs with the end of the work. */
+	return smp_load_acquire(&q->synced);
 }
 
 /* Who maps a region of the queue, or 0 */
@@ -264,4 +294,25 @@ void uacce_regions_detach(struct uacce_queue *q)
 {
 	guard(mutex)(&q->map_lock);
 	q->mapping = NULL;
+}
+
+void uacce_regions_init(struct uacce_queue *q)
+{
+	unsigned int i;
+
+	for (i = 0; i < UACCE_MAX_REGION; i++)
+		q->regions[i].type = i;
+	INIT_WORK(&q->sync_work, uacce_regions_sync_work);
+}
+
+int uacce_regions_module_init(void)
+{
+	uacce_sync_wq = alloc_workqueue("uacce_sync", WQ_UNBOUND, 0);
+
+	return uacce_sync_wq ? 0 : -ENOMEM;
+}
+
+void uacce_regions_module_exit(void)
+{
+	destroy_workqueue(uacce_sync_wq);
 }

@@ -12,7 +12,7 @@
  * handle of the two, however many queues they share. A device without SVA has
  * one bond without an address space, which just keeps its queues.
  *
- * References: a queue is held by its file, by its put work and by whoever walks
+ * References: a queue is held by its file, by its work items and by whoever walks
  * over it; it holds its bond. A bond is also held by its notifier, its exit
  * work, its users; it holds the device. Queue and bond stay on the list of
  * what is above them until their last reference goes: thus a walker that holds
@@ -163,9 +163,13 @@ static inline bool uacce_queue_owned_by(const struct uacce_queue *q,
 int uacce_region_mmap(struct uacce_queue *q, struct vm_area_struct *vma);
 bool uacce_regions_mapped(struct uacce_queue *q);
 void uacce_regions_zap(struct uacce_queue *q, struct address_space **zapped);
-bool uacce_regions_try_sync(struct uacce_queue *q);
+void uacce_regions_sync(struct uacce_queue *q);
+bool uacce_regions_synced(struct uacce_queue *q);
 pid_t uacce_regions_pid(struct uacce_queue *q);
 void uacce_regions_detach(struct uacce_queue *q);
+void uacce_regions_init(struct uacce_queue *q);
+int uacce_regions_module_init(void);
+void uacce_regions_module_exit(void);
 
 /* evict.c */
 void uacce_evict_all(struct uacce_device *uacce);

@@ -805,6 +805,54 @@ TEST_F(bonds, unbind_that_a_close_has_begun_is_waited_for)
 	EXPECT_EQ(0, peer_bg_wait(&self->peer));
 }
 
+static long map_and_unmap(long fd, long len, long enough)
+{
+	void *map;
+	int ret;
+
+	while (!__atomic_load_n((bool *)enough, __ATOMIC_RELAXED)) {
+		ret = q_mmap(fd, UACCE_QFRT_DUS, len, &map);
+		if (ret)
+			return ret;
+		if (munmap(map, len))
+			return -errno;
+	}
+	return 0;
+}
+
+/*
+ * Threads of its user that map and unmap all the time, something else at that. Each
+ * mmap() takes long, so one has the mmap_lock and others stand in line for it.
+ */
+TEST_F(bonds, remove_gets_its_turn_at_a_lock_that_is_never_free)
+{
+	struct bg busy[3], remover;
+	struct vaccel_queue q;
+	bool enough = false;
+	int i, fd;
+
+	if (!sim_has(&self->other, "inject/delay_mmap_ms"))
+		SKIP(return, "ops of this driver take no time");
+	ASSERT_EQ(0, vaccel_queue_open(&q, self->sim.node));
+	ASSERT_EQ(0, sim_set(&self->other, "inject/delay_mmap_ms", 50));
+	for (i = 0; i < 3; i++) {
+		fd = q_open(&self->other);
+		ASSERT_GE(fd, 0);
+		ASSERT_EQ(0, bg_start(&busy[i], map_and_unmap, fd,
+				      self->other.dus_size, (long)&enough));
+	}
+	ASSERT_EQ(0, sim_wait_stat(&self->other, "ops_running", 1));
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	EXPECT_EQ(0, bg_wait(&remover));
+	EXPECT_EQ(0, sim_not_clean(&self->sim));
+	EXPECT_EQ(0, q_not_dead(q.fd));
+	for (i = 0; i < 3; i++)
+		EXPECT_FALSE(bg_done(&busy[i]));
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, bg_wait(&busy[i]));
+}
+
 /* An op that waits for user space */
 TEST_F(removing, copy_to_a_userfaultfd_page_delays_only_its_queue)
 {
