@@ -160,7 +160,7 @@ EXPORT_SYMBOL_GPL(uacce_register);
  * are open stay open, for nothing but to be closed.
  *
  * An op that does not return, or that waits for user space, delays this, and so
- * does an address space that takes long to die. After 10 seconds the log tells,
+ * does an address space that takes long to die. Every 10 seconds the log tells,
  * and names the task.
  *
  * Context: process context; sleeps. Not from an op, and not under a lock that

@@ -14,7 +14,7 @@
 
 #include "uacce_private.h"
 
-/* After how long a remove says whom it waits for */
+/* How often a remove says whom it waits for */
 #define UACCE_EVICT_PATIENCE	(10 * HZ)
 /* How long it sleeps between two rounds */
 #define UACCE_EVICT_NAP_MS	5
@@ -22,23 +22,22 @@
 /**
  * struct uacce_eviction - a remove that is under way
  * @uacce: the device
- * @deadline: when its patience ends, in jiffies
+ * @deadline: when its patience ends next, in jiffies
  * @complain: it has ended in this round
- * @complained: it has ended
  */
 struct uacce_eviction {
 	struct uacce_device *uacce;
 	unsigned long deadline;
 	bool complain;
-	bool complained;
 };
 
 static void uacce_evict_nap(struct uacce_eviction *ev)
 {
 	schedule_timeout_idle(msecs_to_jiffies(UACCE_EVICT_NAP_MS));
 
-	ev->complain = !ev->complained && time_after(jiffies, ev->deadline);
-	ev->complained |= ev->complain;
+	ev->complain = time_after(jiffies, ev->deadline);
+	if (ev->complain)
+		ev->deadline = jiffies + UACCE_EVICT_PATIENCE;
 }
 
 static void uacce_evict_complain(struct uacce_eviction *ev, u32 id,
@@ -51,9 +50,9 @@ static void uacce_evict_complain(struct uacce_eviction *ev, u32 id,
 
 	guard(rcu)();
 	task = pid ? pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_PID) : NULL;
-	dev_warn(&ev->uacce->dev,
-		 "removing the device waits for queue %u: %s, task %s (pid %d)\n",
-		 id, what, task ? task->comm : "unknown", pid);
+	dev_warn_ratelimited(&ev->uacce->dev,
+			     "removing the device waits for queue %u: %s, task %s (pid %d)\n",
+			     id, what, task ? task->comm : "unknown", pid);
 }
 
 static void uacce_evict_complain_queue(struct uacce_eviction *ev,
