@@ -128,7 +128,7 @@ static struct uacce_mm *uacce_bond_alloc(struct uacce_device *uacce,
 {
 	struct uacce_mm *bond;
 
-	bond = kzalloc_obj(*bond);
+	bond = kzalloc_obj(*bond, GFP_KERNEL_ACCOUNT);
 	if (!bond)
 		return NULL;
 

@@ -357,7 +357,8 @@ struct uacce_queue *uacce_queue_alloc(struct uacce_device *uacce)
 {
 	struct uacce_queue *q;
 
-	q = kzalloc_obj(*q);
+	/* One that is dead is bounded by nothing but the files that somebody has. */
+	q = kzalloc_obj(*q, GFP_KERNEL_ACCOUNT);
 	if (!q)
 		return NULL;
 
