@@ -5,6 +5,7 @@
 #include <linux/cleanup.h>
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
+#include <linux/iopoll.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -55,129 +56,124 @@ static irqreturn_t vaccel_device_irq(int irq, void *data)
 	u32 status;
 
 	/* A reset mends it, and must not find what was so before. */
-	if (READ_ONCE(vaccel->state) == VACCEL_OFFLINE)
+	if (!READ_ONCE(vaccel->online))
 		return IRQ_NONE;
 
 	status = readl(vaccel->ctrl + VACCEL_PCI_STATUS);
 	if (PCI_POSSIBLE_ERROR(status) || !(status & VACCEL_PCI_STATUS_FATAL))
 		return IRQ_NONE;
 
-	if (!xchg(&vaccel->fatal, true))
+	if (!READ_ONCE(vaccel->fatal))
 		dev_err(&vaccel->pdev->dev,
 			"the device failed; it can be used again after a reset\n");
+	WRITE_ONCE(vaccel->fatal, true);
 	return IRQ_HANDLED;
-}
-
-static void vaccel_cut_off_locked(struct vaccel *vaccel)
-{
-	lockdep_assert_held(&vaccel->state_lock);
-
-	pci_clear_master(vaccel->pdev);
-	WRITE_ONCE(vaccel->cut_offs, vaccel->cut_offs + 1);
-	WRITE_ONCE(vaccel->state, VACCEL_OFFLINE);
-}
-
-static void vaccel_fail_queues(struct vaccel *vaccel)
-{
-	unsigned int i;
-
-	/* This takes the lock of each queue: then no op is at the registers. */
-	for (i = 0; i < vaccel->nr_queues; i++)
-		vaccel_queue_fail(&vaccel->queues[i]);
-	synchronize_irq(pci_irq_vector(vaccel->pdev, VACCEL_PCI_VECTOR_DEVICE));
 }
 
 /*
  * Keep the device from memory, and us from the device. What was started is in ERROR
  * afterwards.
  */
-static void vaccel_cut_off(struct vaccel *vaccel)
-{
-	scoped_guard(mutex, &vaccel->state_lock)
-		vaccel_cut_off_locked(vaccel);
-	vaccel_fail_queues(vaccel);
-}
-
-/*
- * The device did not obey since it was cut off @cut_offs times. If it was again
- * meanwhile, it is quiet, and may have been reset and be all right.
- *
- * Return: true if it is cut off now, until it is reset
- */
-bool vaccel_give_up(struct vaccel *vaccel, unsigned int cut_offs)
-{
-	scoped_guard(mutex, &vaccel->state_lock) {
-		if (vaccel->cut_offs != cut_offs ||
-		    vaccel->state == VACCEL_OFFLINE)
-			return false;
-		WRITE_ONCE(vaccel->fatal, true);
-		vaccel_cut_off_locked(vaccel);
-	}
-	vaccel_fail_queues(vaccel);
-	return true;
-}
-
-static bool vaccel_quiesce(struct vaccel *vaccel)
+static void vaccel_cut_off_locked(struct vaccel *vaccel)
 {
 	unsigned int i;
 
-	WRITE_ONCE(vaccel->state, VACCEL_QUIESCING);
-	writel(0, vaccel->ctrl + VACCEL_PCI_CTRL);
-	for (i = 0; i < vaccel->nr_queues; i++) {
-		if (!vaccel_queue_wait_idle(&vaccel->queues[i], VACCEL_RESET_US))
-			return false;
-	}
+	lockdep_assert_held(&vaccel->state_lock);
 
-	return true;
+	pci_clear_master(vaccel->pdev);
+	WRITE_ONCE(vaccel->online, false);
+	/* This takes the lock of each queue: then no op is at the registers. */
+	for (i = 0; i < vaccel->nr_queues; i++)
+		vaccel_queue_fail(&vaccel->queues[i]);
+	synchronize_irq(pci_irq_vector(vaccel->pdev, VACCEL_PCI_VECTOR_DEVICE));
+}
+
+static void vaccel_cut_off(struct vaccel *vaccel)
+{
+	guard(mutex)(&vaccel->state_lock);
+	vaccel_cut_off_locked(vaccel);
+}
+
+/*
+ * A queue does not obey. Unless that has an end by now, as the device was reset: rather
+ * no accelerator than one that writes to others' memory.
+ */
+void vaccel_give_up(struct vaccel_queue *q)
+{
+	struct vaccel *vaccel = q->vaccel;
+
+	guard(mutex)(&vaccel->state_lock);
+
+	if (vaccel_queue_is_idle(q))
+		return;
+
+	WRITE_ONCE(vaccel->fatal, true);
+	vaccel_cut_off_locked(vaccel);
+	dev_err(&vaccel->pdev->dev,
+		"queue %u does not stop; the device is cut off until it is reset\n",
+		q->id);
 }
 
 /*
  * The device is about to be reset, to lose power, or to go. Users keep their queues
- * and mappings. A device that does not become quiet is cut off all the same.
+ * and mappings.
  */
 static void vaccel_offline(struct pci_dev *pdev)
 {
 	struct vaccel *vaccel = pci_get_drvdata(pdev);
+	bool was_online = READ_ONCE(vaccel->online);
 
-	if (READ_ONCE(vaccel->state) == VACCEL_OFFLINE)
-		return;
-
-	vaccel_quiesce(vaccel);
 	vaccel_cut_off(vaccel);
+	/* Let it not go on in vain, as long as it has the power to. */
+	if (was_online)
+		writel(0, vaccel->ctrl + VACCEL_PCI_CTRL);
 }
 
-/* Let it at memory, unless it was cut off since it became quiet. */
-static bool vaccel_enable(struct vaccel *vaccel)
+/*
+ * Is it there, and at nothing? If it did not survive a reset, the ID is all ones. And
+ * it may be at work still for a kernel that crashed.
+ */
+static bool vaccel_is_quiet(struct vaccel *vaccel)
 {
-	guard(mutex)(&vaccel->state_lock);
+	unsigned int i;
+	u32 status;
 
-	if (vaccel->state != VACCEL_QUIESCING)
+	if (lo_hi_readq(vaccel->ctrl + VACCEL_PCI_ID) != VACCEL_ID)
 		return false;
 
-	WRITE_ONCE(vaccel->fatal, false);
-	pci_set_master(vaccel->pdev);
-	writel(VACCEL_PCI_CTRL_ENABLE, vaccel->ctrl + VACCEL_PCI_CTRL);
-	/* Who finds it online knows that it was not: see vaccel_was_reset(). */
-	smp_store_release(&vaccel->state, VACCEL_ONLINE);
+	writel(0, vaccel->ctrl + VACCEL_PCI_CTRL);
+	for (i = 0; i < vaccel->nr_queues; i++) {
+		if (readl_poll_timeout(vaccel->queues[i].regs + VACCEL_PCI_Q_STATUS,
+				       status, !(status & VACCEL_PCI_QS_BUSY),
+				       VACCEL_POLL_US, VACCEL_RESET_US))
+			return false;
+	}
+
 	return true;
 }
 
 static int vaccel_online(struct pci_dev *pdev)
 {
 	struct vaccel *vaccel = pci_get_drvdata(pdev);
+	bool quiet = vaccel_is_quiet(vaccel);
 
-	/*
-	 * If it did not survive the reset, the ID is all ones. And it may be at work
-	 * still for a kernel that crashed: no bus mastering before it is quiet.
-	 */
-	if (lo_hi_readq(vaccel->ctrl + VACCEL_PCI_ID) == VACCEL_ID &&
-	    !(readl(vaccel->ctrl + VACCEL_PCI_STATUS) & VACCEL_PCI_STATUS_FATAL) &&
-	    vaccel_quiesce(vaccel) && vaccel_enable(vaccel))
-		return 0;
+	guard(mutex)(&vaccel->state_lock);
 
-	dev_err(&pdev->dev, "this is not a vaccel of version 1 that works\n");
+	/* Not before it is quiet: what it was at is not for what is in memory now. */
+	if (quiet) {
+		pci_set_master(pdev);
+		writel(VACCEL_PCI_CTRL_ENABLE, vaccel->ctrl + VACCEL_PCI_CTRL);
+		WRITE_ONCE(vaccel->fatal, false);
+		WRITE_ONCE(vaccel->online, true);
+		/* If it failed before now, no interrupt has told us. */
+		if (!(readl(vaccel->ctrl + VACCEL_PCI_STATUS) &
+		      VACCEL_PCI_STATUS_FATAL))
+			return 0;
+	}
+
 	WRITE_ONCE(vaccel->fatal, true);
-	vaccel_cut_off(vaccel);
+	vaccel_cut_off_locked(vaccel);
+	dev_err(&pdev->dev, "this is not a vaccel of version 1 that works\n");
 	return -ENODEV;
 }
 
@@ -190,27 +186,25 @@ static int vaccel_online(struct pci_dev *pdev)
 static int vaccel_init_irqs(struct vaccel *vaccel)
 {
 	struct pci_dev *pdev = vaccel->pdev;
-	unsigned int first, i;
+	unsigned int i;
 	int n, ret;
 
-	n = pci_alloc_irq_vectors(pdev, 1,
+	n = pci_alloc_irq_vectors(pdev, 2,
 				  1 + min(vaccel->nr_queues, num_possible_cpus()),
 				  PCI_IRQ_MSIX);
 	if (n < 0)
 		return n;
 
-	/* If there is but one, it is for queues and device. */
-	first = n == 1 ? VACCEL_PCI_VECTOR_DEVICE : 1;
-	vaccel->nr_vectors = n - first;
+	vaccel->nr_vectors = n - 1;
 	for (i = 0; i < vaccel->nr_queues; i++)
-		vaccel->queues[i].vector = first + i % vaccel->nr_vectors;
+		vaccel->queues[i].vector = 1 + i % vaccel->nr_vectors;
 
 	ret = devm_request_irq(&pdev->dev,
 			       pci_irq_vector(pdev, VACCEL_PCI_VECTOR_DEVICE),
-			       vaccel_device_irq, IRQF_SHARED, VACCEL_NAME, vaccel);
+			       vaccel_device_irq, 0, VACCEL_NAME, vaccel);
 	for (i = 0; !ret && i < vaccel->nr_vectors; i++)
-		ret = devm_request_irq(&pdev->dev, pci_irq_vector(pdev, first + i),
-				       vaccel_queue_irq, IRQF_SHARED, VACCEL_NAME,
+		ret = devm_request_irq(&pdev->dev, pci_irq_vector(pdev, 1 + i),
+				       vaccel_queue_irq, 0, VACCEL_NAME,
 				       &vaccel->queues[i]);
 
 	return ret;
@@ -223,6 +217,7 @@ static struct vaccel *vaccel_alloc(struct pci_dev *pdev, void __iomem *ctrl)
 
 	n = readl(ctrl + VACCEL_PCI_QUEUES);
 	if (!n || n > VACCEL_PCI_MAX_QUEUES ||
+	    pci_resource_len(pdev, VACCEL_PCI_BAR_CTRL) < VACCEL_PCI_QUEUE(n) ||
 	    pci_resource_len(pdev, VACCEL_PCI_BAR_DOORBELL) <
 	    n * VACCEL_PCI_DB_STRIDE) {
 		dev_err(&pdev->dev, "it cannot have %u queues\n", n);
@@ -347,14 +342,8 @@ static pci_ers_result_t vaccel_error_detected(struct pci_dev *pdev,
 {
 	struct vaccel *vaccel = pci_get_drvdata(pdev);
 
-	/*
-	 * Behind a link that failed each access to a register can take as long as the
-	 * wait for its completion may, and there are many. The bus is reset anyway.
-	 */
-	if (state == pci_channel_io_normal)
-		vaccel_offline(pdev);
-	else
-		vaccel_cut_off(vaccel);
+	/* No access to a register, which may be behind a link that is down */
+	vaccel_cut_off(vaccel);
 
 	/* Nobody knows what was lost: begin anew even where it is not fatal. */
 	if (state != pci_channel_io_perm_failure)

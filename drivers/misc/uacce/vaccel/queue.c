@@ -12,7 +12,6 @@
 
 #include "vaccel.h"
 
-#define VACCEL_POLL_US		20
 #define VACCEL_START_US		1000000	/* only the user waits */
 #define VACCEL_STOP_US		10000	/* every process that exits may wait */
 
@@ -24,7 +23,7 @@ static struct vaccel_ctrl *vaccel_queue_ctrl(struct vaccel_queue *q)
 static bool vaccel_queue_offline(struct vaccel_queue *q)
 {
 	lockdep_assert_held(&q->lock);
-	return READ_ONCE(q->vaccel->state) == VACCEL_OFFLINE;
+	return !READ_ONCE(q->vaccel->online);
 }
 
 static u32 vaccel_queue_status_locked(struct vaccel_queue *q)
@@ -48,17 +47,22 @@ static void vaccel_queue_command(struct vaccel_queue *q, u32 cmd)
 }
 
 /*
- * Wait until no command is under way. A device that was pulled out answers with
- * all ones: there is nothing to wait for, it will access no memory any more.
+ * Is no command under way? A device that was pulled out answers with all ones: there
+ * is nothing to wait for, it will access no memory any more.
  */
-bool vaccel_queue_wait_idle(struct vaccel_queue *q, unsigned int timeout_us)
+bool vaccel_queue_is_idle(struct vaccel_queue *q)
 {
-	u32 status;
+	u32 status = vaccel_queue_status(q);
 
-	return !read_poll_timeout(vaccel_queue_status, status,
-				  PCI_POSSIBLE_ERROR(status) ||
-				  !(status & VACCEL_PCI_QS_BUSY),
-				  VACCEL_POLL_US, timeout_us, false, q);
+	return PCI_POSSIBLE_ERROR(status) || !(status & VACCEL_PCI_QS_BUSY);
+}
+
+static bool vaccel_queue_wait_idle(struct vaccel_queue *q, unsigned int timeout_us)
+{
+	bool idle;
+
+	return !read_poll_timeout(vaccel_queue_is_idle, idle, idle, VACCEL_POLL_US,
+				  timeout_us, false, q);
 }
 
 static void vaccel_queue_fail_locked(struct vaccel_queue *q)
@@ -89,23 +93,16 @@ void vaccel_queue_fail(struct vaccel_queue *q)
 
 static void vaccel_queue_reset(struct vaccel_queue *q)
 {
-	struct vaccel *vaccel = q->vaccel;
-	unsigned int cut_offs = READ_ONCE(vaccel->cut_offs);
-
 	vaccel_queue_command(q, VACCEL_PCI_CMD_RESET);
-	if (vaccel_queue_wait_idle(q, VACCEL_RESET_US))
-		return;
-
-	/* Rather no accelerator than one that writes to others' memory. */
-	if (vaccel_give_up(vaccel, cut_offs))
-		dev_err(&vaccel->pdev->dev,
-			"queue %u does not stop; the device is cut off until it is reset\n",
-			q->id);
+	if (!vaccel_queue_wait_idle(q, VACCEL_RESET_US))
+		vaccel_give_up(q);
 }
 
 /* See "Rules for stop_queue" in Documentation/misc-devices/uacce.rst. */
-static void vaccel_queue_stop(struct vaccel_queue *q)
+static void vaccel_stop_queue(struct uacce_queue *uq)
 {
+	struct vaccel_queue *q = uq->priv;
+
 	vaccel_queue_command(q, VACCEL_PCI_CMD_STOP);
 	if (!vaccel_queue_wait_idle(q, VACCEL_STOP_US))
 		vaccel_queue_reset(q);
@@ -124,11 +121,6 @@ static void vaccel_queue_stop(struct vaccel_queue *q)
 	WRITE_ONCE(vaccel_queue_ctrl(q)->state, cpu_to_le32(VACCEL_STATE_STOPPED));
 }
 
-static void vaccel_stop_queue(struct uacce_queue *uq)
-{
-	vaccel_queue_stop(uq->priv);
-}
-
 /* All of it each time, as there may have been a reset meanwhile. */
 static int vaccel_queue_program(struct vaccel_queue *q)
 {
@@ -139,7 +131,7 @@ static int vaccel_queue_program(struct vaccel_queue *q)
 
 	if (READ_ONCE(vaccel->fatal))
 		return -EIO;
-	if (READ_ONCE(vaccel->state) != VACCEL_ONLINE)
+	if (vaccel_queue_offline(q))
 		return -EAGAIN;
 
 	if (vaccel->uacce->flags & UACCE_DEV_SVA)
@@ -164,21 +156,22 @@ static bool vaccel_queue_has_started(struct vaccel_queue *q)
 		FIELD_GET(VACCEL_PCI_QS_ERROR, status) != VACCEL_QERR_DEVICE);
 }
 
-/* Is there a reset, or was there one since it had been cut off @cut_offs times? */
-static bool vaccel_was_reset(struct vaccel *vaccel, unsigned int cut_offs)
+/*
+ * Was it cut off since it was programmed? Wait for one that has just begun: the device
+ * may notice it first.
+ */
+static bool vaccel_queue_is_lost(struct vaccel_queue *q)
 {
-	/* Pairs with vaccel_enable(): online again, and not counted, cannot be. */
-	if (smp_load_acquire(&vaccel->state) != VACCEL_ONLINE)
-		return true;
-
-	return READ_ONCE(vaccel->cut_offs) != cut_offs;
+	guard(mutex)(&q->vaccel->state_lock);
+	guard(spinlock)(&q->lock);
+	return q->failed;
 }
 
 static int vaccel_start_queue(struct uacce_queue *uq)
 {
 	struct vaccel_queue *q = uq->priv;
 	struct vaccel *vaccel = q->vaccel;
-	unsigned int cut_offs = READ_ONCE(vaccel->cut_offs);
+	bool lost;
 	int ret;
 
 	ret = vaccel_queue_program(q);
@@ -189,9 +182,10 @@ static int vaccel_start_queue(struct uacce_queue *uq)
 	    vaccel_queue_has_started(q))
 		return 0;
 
-	vaccel_queue_stop(q);
+	lost = vaccel_queue_is_lost(q);
+	vaccel_stop_queue(uq);
 	/* The user need not know whether the reset came before START or after it. */
-	if (!READ_ONCE(vaccel->fatal) && vaccel_was_reset(vaccel, cut_offs))
+	if (lost && !READ_ONCE(vaccel->fatal))
 		return -EAGAIN;
 
 	dev_warn_ratelimited(&vaccel->pdev->dev, "queue %u does not start\n", q->id);
