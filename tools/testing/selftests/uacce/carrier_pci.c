@@ -24,6 +24,7 @@
 #include "kselftest.h"
 #include "carrier.h"
 #include "events.h"
+#include "qemu/vaccel-diag.h"
 #include "regs.h"
 #include "sim.h"
 

@@ -11,6 +11,7 @@
 #include "uacce_test.h"
 #include "kmsg.h"
 #include "plugged_test.h"
+#include "qemu/vaccel-diag.h"
 #include "regs.h"
 #include "usermem.h"
 #include "vq.h"

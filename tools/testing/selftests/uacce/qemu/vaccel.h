@@ -26,6 +26,7 @@
 #include "hw/pci/pci_device.h"
 #include "interface.h"
 #include "regs.h"
+#include "vaccel-diag.h"
 
 #define TYPE_VACCEL "vaccel"
 OBJECT_DECLARE_SIMPLE_TYPE(vaccel_dev, VACCEL)
