@@ -103,6 +103,19 @@ int pci_reset(const struct pci_function *f)
 	return pci_write(f->name, "reset", "1");
 }
 
+int pci_power_cycle(const struct pci_function *f)
+{
+	int ret, after;
+
+	ret = pci_write(f->name, "reset_method", "pm");
+	if (ret)
+		return ret;
+	ret = pci_reset(f);
+	/* what the kernel would take */
+	after = pci_write(f->name, "reset_method", "default");
+	return ret ? ret : after;
+}
+
 int pci_set_master(const struct pci_function *f, bool on)
 {
 	return pci_config(f->name, PCI_COMMAND, PCI_COMMAND_MASTER,

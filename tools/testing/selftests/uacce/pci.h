@@ -21,6 +21,8 @@ int pci_find(const struct sim *sim, struct pci_function *f);
 
 /* A function-level reset, as the administrator asks for it */
 int pci_reset(const struct pci_function *f);
+/* The same by way of D3hot, in which the function sends nothing, and back */
+int pci_power_cycle(const struct pci_function *f);
 /* Whether the function may access memory by itself, interrupts included */
 int pci_set_master(const struct pci_function *f, bool on);
 

@@ -91,6 +91,27 @@ TEST_F(function, reset_ends_work_in_the_middle)
 	EXPECT_EQ(0, not_working(&self->vq));
 }
 
+/* What the function loses in D3hot is set up again, bus mastering not too early */
+TEST_F(function, power_cycle_ends_work_in_the_middle)
+{
+	struct sim *sim = &self->p.sim;
+	struct vq *vq = &self->vq;
+	long resets = sim_stat(sim, "device_resets");
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, begin_work(sim, vq));
+		ASSERT_EQ(0, pci_power_cycle(&self->p.f));
+		EXPECT_EQ(resets + i + 1, sim_stat(sim, "device_resets"));
+		EXPECT_EQ(0, not_failed(vq));
+		EXPECT_EQ(0, sim_stat(sim, "device_running"));
+		ASSERT_EQ(0, sim_release(sim, "dma"));
+		ASSERT_EQ(0, vq_restart(vq));
+		EXPECT_TRUE(only_first_page(vq));
+		EXPECT_EQ(0, not_working(vq));
+	}
+}
+
 TEST_F(function, reset_ends_every_queue_and_each_starts_again)
 {
 	struct vq other[3];
@@ -374,13 +395,13 @@ TEST_F(function, no_page_shows_the_doorbells_of_two_queues)
 	EXPECT_EQ(0, not_working(&other));
 }
 
-/* Rehearses a suspend as far as the devices, and the way back: 0 or -errno */
+/* Rehearses a suspend until all functions are in D3hot, and the way back: 0 or -errno */
 static int rehearse_suspend(void)
 {
 	int ret;
 
 	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
-	ret = write_file("/sys/power/pm_test", "devices");
+	ret = write_file("/sys/power/pm_test", "platform");
 	if (ret)
 		return ret;
 	ret = write_file("/sys/power/state", "freeze");
@@ -390,6 +411,7 @@ static int rehearse_suspend(void)
 
 TEST_F(function, suspend_ends_work_and_after_it_queues_start_again)
 {
+	long resets = sim_stat(&self->p.sim, "device_resets");
 	struct bg poller;
 	struct vq other;
 
@@ -400,6 +422,8 @@ TEST_F(function, suspend_ends_work_and_after_it_queues_start_again)
 	ASSERT_EQ(0, bg_wait_asleep(&poller));
 	ASSERT_EQ(0, begin_work(&self->p.sim, &self->vq));
 	ASSERT_EQ(0, rehearse_suspend());
+	/* it did lose what it knew */
+	EXPECT_EQ(resets + 1, sim_stat(&self->p.sim, "device_resets"));
 
 	EXPECT_EQ(POLLIN, bg_wait(&poller));
 	EXPECT_EQ(0, not_failed(&other));

@@ -5,6 +5,7 @@
  */
 #include "vaccel.h"
 #include "hw/pci/msix.h"
+#include "hw/pci/pci_bridge.h"
 #include "hw/pci/pcie.h"
 #include "block/aio.h"
 #include "monitor/qdev.h"
@@ -118,9 +119,25 @@ void vaccel_device_fail(struct vaccel_dev *d)
 		msix_notify(PCI_DEVICE(d), VACCEL_PCI_VECTOR_DEVICE);
 }
 
+/* The port's driver can see it, and is not told. */
+static void vaccel_set_link(struct vaccel_dev *d, bool up)
+{
+	PCIDevice *port = pci_bridge_get_device(pci_get_bus(PCI_DEVICE(d)));
+	uint8_t *status;
+
+	qatomic_set(&d->gone, !up);
+	if (!port || !port->exp.exp_cap)
+		return;
+	status = port->config + port->exp.exp_cap + PCI_EXP_LNKSTA;
+	if (up)
+		pci_word_test_and_set_mask(status, PCI_EXP_LNKSTA_DLLLA);
+	else
+		pci_word_test_and_clear_mask(status, PCI_EXP_LNKSTA_DLLLA);
+}
+
 static void vaccel_vanish(struct vaccel_dev *d)
 {
-	qatomic_set(&d->gone, true);
+	vaccel_set_link(d, false);
 	vaccel_queue_reset_all(d);
 }
 
@@ -159,8 +176,8 @@ void vaccel_link_reset(struct vaccel_dev *d)
 {
 	if (d->lost)
 		d->lost--;
-	if (!d->lost)
-		qatomic_set(&d->gone, false);
+	if (!d->lost && d->gone)
+		vaccel_set_link(d, true);
 }
 
 /* Not in the access to the register: it can end in the end of the device */

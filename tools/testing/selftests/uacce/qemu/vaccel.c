@@ -21,6 +21,7 @@
 #define VACCEL_MSIX_SIZE	0x4000
 #define VACCEL_MSIX_PBA		0x2000
 
+#define VACCEL_CAP_POWER	0x40
 #define VACCEL_CAP_EXPRESS	0x80
 #define VACCEL_CAP_AER		0x100
 #define VACCEL_CAP_ATS		0x150
@@ -309,14 +310,40 @@ static uint32_t vaccel_config_read(PCIDevice *pci, uint32_t addr, int len)
 	return pci_default_read_config(pci, addr, len);
 }
 
+static unsigned int vaccel_power_state(PCIDevice *pci)
+{
+	return pci_get_word(pci->config + pci->pm_cap + PCI_PM_CTRL) &
+	       PCI_PM_CTRL_STATE_MASK;
+}
+
+/*
+ * In D3hot it sends no requests, and in D0 afterwards it is as after a reset:
+ * No_Soft_Reset is clear. QEMU itself hides the BARs meanwhile, no more.
+ */
+static void vaccel_power_changed(PCIDevice *pci, unsigned int was)
+{
+	struct vaccel_dev *d = VACCEL(pci);
+	unsigned int now = vaccel_power_state(pci);
+
+	if (!was && now) {
+		vaccel_stop_all(d);
+		d->enabled = false;
+	} else if (was && !now) {
+		pci_device_reset(pci);
+	}
+}
+
 static void vaccel_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
 				int len)
 {
+	unsigned int power = vaccel_power_state(pci);
+
 	if (qatomic_read(&VACCEL(pci)->gone))
 		return;
 	pci_default_write_config(pci, addr, val, len);
 	pcie_cap_flr_write_config(pci, addr, val, len);
 	pcie_aer_write_config(pci, addr, val, len);
+	vaccel_power_changed(pci, power);
 }
 
 static bool vaccel_init_bars(struct vaccel_dev *d, Error **errp)
@@ -347,10 +374,23 @@ static bool vaccel_init_bars(struct vaccel_dev *d, Error **errp)
 	return true;
 }
 
+/* D0 and D3hot, the states that every function has */
+static bool vaccel_init_power(PCIDevice *pci, Error **errp)
+{
+	if (pci_pm_init(pci, VACCEL_CAP_POWER, errp) < 0)
+		return false;
+	pci_set_word(pci->config + pci->pm_cap + PCI_PM_PMC, 3); /* version 1.2 */
+	pci_set_word(pci->wmask + pci->pm_cap + PCI_PM_CTRL,
+		     PCI_PM_CTRL_STATE_MASK);
+	return true;
+}
+
 static bool vaccel_init_capabilities(struct vaccel_dev *d, Error **errp)
 {
 	PCIDevice *pci = PCI_DEVICE(d);
 
+	if (!vaccel_init_power(pci, errp))
+		return false;
 	if (pcie_endpoint_cap_init(pci, VACCEL_CAP_EXPRESS) < 0) {
 		error_setg(errp, "vaccel is for a PCI Express bus");
 		return false;
