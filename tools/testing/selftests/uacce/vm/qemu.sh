@@ -89,12 +89,14 @@ download()
 		"archive (see $QDIR/download.log); QEMU_SRC=tree uses one of your own."
 }
 
-# keep_originals FROM: the files that we change, as they were
+# keep_originals FROM [all]: the files that we change, as they were; without "all",
+# those that are not there yet, since an earlier version of ours left them alone
 keep_originals()
 {
 	local f
 
 	for f in $("$MODEL/patch-qemu.py"); do
+		[ -n "${2:-}" ] || [ ! -f "$dir/orig/$f" ] || continue
 		[ -f "$1/$f" ] || die "$1 is no QEMU source tree: it has no $f."
 		mkdir -p "$dir/orig/$(dirname "$f")"
 		cp "$1/$f" "$dir/orig/$f"
@@ -110,7 +112,7 @@ unpack()
 	tar -xf "$1" -C "$dir/src.new" --strip-components=1 \
 		--exclude='*/roms/*' --exclude='*/tests/data/*' ||
 		die "unpacking $1 failed. Is the disk full? (df -h $CACHE)"
-	keep_originals "$dir/src.new"
+	keep_originals "$dir/src.new" all
 	mv "$dir/src.new" "$dir/src"
 }
 
@@ -120,7 +122,7 @@ copy_tree()
 
 	step "copying the QEMU tree $QEMU_SRC (up to 1 minute)"
 	mkdir -p "$dir/src"
-	keep_originals "$QEMU_SRC"
+	keep_originals "$QEMU_SRC" all
 	for f in .git build hw/misc/vaccel $("$MODEL/patch-qemu.py"); do
 		exclude+=(--exclude="/$f")
 	done
@@ -138,6 +140,7 @@ lay_over()
 	cp "$TOP/drivers/misc/uacce/vaccel/regs.h" "$new/regs.h"
 	cp "$TOP/include/uapi/misc/uacce/vaccel.h" "$new/interface.h"
 	rsync -rp --checksum --delete "$new/" "$device/"
+	keep_originals "$dir/src"
 	"$MODEL/patch-qemu.py" "$dir/orig" "$dir/src" 2>"$dir/patch.log" ||
 		give_up "this QEMU cannot be used: $(tail -n 1 "$dir/patch.log")"
 }
