@@ -251,27 +251,16 @@ TEST_F(error, while_queues_are_started_and_stopped)
 {
 	struct sim *sim = &self->p.sim;
 	/* a link that is down, before anybody has heard of it */
-	long also = variant->action == VACCEL_DIAG_AER_LINK ? -EIO : 0;
-	bool enough = false;
-	struct bg bg[2];
-	int fd[2];
+	int also = variant->action == VACCEL_DIAG_AER_LINK ? -EIO : 0;
+	struct restless others;
 	int i;
 
-	for (i = 0; i < 2; i++) {
-		fd[i] = q_open(sim);
-		ASSERT_GE(fd[i], 0);
-		ASSERT_EQ(0, bg_start(&bg[i], start_and_put, fd[i],
-				      (long)&enough, also));
-	}
+	ASSERT_EQ(0, restless_begin(&others, sim, also));
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(0, sim_wait_more(sim, "device_starts", 2));
 		EXPECT_EQ(0, report_error(&self->p, variant->action, RECOVERED));
 	}
-	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
-	for (i = 0; i < 2; i++) {
-		EXPECT_EQ(0, bg_wait(&bg[i]));
-		EXPECT_EQ(0, q_start(fd[i]));
-	}
+	EXPECT_EQ(0, restless_end(&others));
 	ASSERT_EQ(0, vq_restart(&self->vq));
 	EXPECT_EQ(0, not_like_new(sim, &self->vq));
 }

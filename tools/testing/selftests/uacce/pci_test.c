@@ -174,26 +174,15 @@ TEST_F(function, queue_can_be_put_and_closed_after_a_reset)
 
 TEST_F(function, reset_while_queues_are_started_and_stopped)
 {
-	bool enough = false;
-	struct bg bg[2];
-	int fd[2];
+	struct restless others;
 	int i;
 
-	for (i = 0; i < 2; i++) {
-		fd[i] = q_open(&self->p.sim);
-		ASSERT_GE(fd[i], 0);
-		ASSERT_EQ(0, bg_start(&bg[i], start_and_put, fd[i],
-				      (long)&enough, 0));
-	}
+	ASSERT_EQ(0, restless_begin(&others, &self->p.sim, 0));
 	for (i = 0; i < 5; i++) {
 		EXPECT_EQ(0, sim_wait_more(&self->p.sim, "device_starts", 2));
 		EXPECT_EQ(0, pci_reset(&self->p.f));
 	}
-	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
-	for (i = 0; i < 2; i++) {
-		EXPECT_EQ(0, bg_wait(&bg[i]));
-		EXPECT_EQ(0, q_start(fd[i]));
-	}
+	EXPECT_EQ(0, restless_end(&others));
 	ASSERT_EQ(0, vq_restart(&self->vq));
 	EXPECT_EQ(0, not_working(&self->vq));
 }

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "kselftest.h"
 #include "kmsg.h"
 #include "pci.h"
 #include "plugged.h"
@@ -118,7 +119,7 @@ long isolated(const struct sim *sim, long want)
 	return val;
 }
 
-long start_and_put(long fd, long enough, long also)
+static long start_and_put(long fd, long enough, long also)
 {
 	int ret;
 
@@ -134,4 +135,33 @@ long start_and_put(long fd, long enough, long also)
 		nap();
 	}
 	return 0;
+}
+
+int restless_begin(struct restless *r, const struct sim *sim, int also)
+{
+	unsigned int i;
+	int ret;
+
+	r->enough = false;
+	for (i = 0; i < ARRAY_SIZE(r->fd); i++) {
+		r->fd[i] = q_open(sim);
+		if (r->fd[i] < 0)
+			return r->fd[i];
+		ret = bg_start(&r->bg[i], start_and_put, r->fd[i], (long)&r->enough,
+			       also);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int restless_end(struct restless *r)
+{
+	unsigned int i;
+	int ret = 0;
+
+	__atomic_store_n(&r->enough, true, __ATOMIC_RELAXED);
+	for (i = 0; i < ARRAY_SIZE(r->fd); i++)
+		ret = bg_wait(&r->bg[i]) ?: q_start(r->fd[i]) ?: ret;
+	return ret;
 }

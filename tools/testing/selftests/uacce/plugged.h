@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "bg.h"
 #include "pci.h"
 #include "sim.h"
 #include "vq.h"
@@ -51,10 +52,19 @@ long peer_vq_restart(long unused1, long unused2, long unused3);
 long peer_not_failed(long unused1, long unused2, long unused3);
 long peer_not_working(long unused1, long unused2, long unused3);
 
+/* Two threads, each of which starts and stops a queue of its own all the time */
+struct restless {
+	struct bg bg[2];
+	int fd[2];
+	bool enough;
+};
+
 /*
- * For bg_start(): START and PUT of the queue @fd until the bool at @enough is set,
- * without minding a reset, nor that START fails with @also. 0, or what went wrong
+ * While the device is being reset START may fail with EAGAIN; @also is another error,
+ * or 0. What the threads meet with besides, or a queue that does not start when all is
+ * over, is what restless_end() returns.
  */
-long start_and_put(long fd, long enough, long also);
+int restless_begin(struct restless *r, const struct sim *sim, int also);
+int restless_end(struct restless *r);
 
 #endif
