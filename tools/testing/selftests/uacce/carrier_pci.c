@@ -136,14 +136,20 @@ static int function_enable_memory(const char *bdf)
 	return ret;
 }
 
-/* One register of BAR 0 */
-static int function_reg(const char *bdf, unsigned int reg, uint32_t *val,
-			bool write)
+#define REGS_SIZE	0x10000
+
+/* BAR 0 of a function, as it is mapped into this process */
+struct regs {
+	char bdf[16];
+	ino_t ino;	/* of the file in sysfs: another one is another function */
+	char *mem;
+};
+
+static int regs_map(struct regs *r, const char *bdf, ino_t ino)
 {
-	uint32_t *p;
 	char path[PATH_MAX];
-	void *bar;
 	int fd, ret;
+	void *mem;
 
 	ret = function_enable_memory(bdf);
 	if (ret)
@@ -152,16 +158,55 @@ static int function_reg(const char *bdf, unsigned int reg, uint32_t *val,
 	fd = open(path, O_RDWR | O_CLOEXEC | O_SYNC);
 	if (fd < 0)
 		return -errno;
-	bar = mmap(NULL, 0x10000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	mem = mmap(NULL, REGS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
-	if (bar == MAP_FAILED)
+	if (mem == MAP_FAILED)
 		return -errno;
-	p = (uint32_t *)((char *)bar + reg);
+
+	if (r->mem)
+		munmap(r->mem, REGS_SIZE);
+	r->mem = mem;
+	r->ino = ino;
+	snprintf(r->bdf, sizeof(r->bdf), "%s", bdf);
+	return 0;
+}
+
+/*
+ * One register of BAR 0. Counters are read all the time, and mapping them takes long
+ * in an emulated machine: what was mapped once stays so, in each thread.
+ */
+static int function_reg(const char *bdf, unsigned int reg, uint32_t *val,
+			bool write)
+{
+	static __thread struct regs known[4];
+	static __thread unsigned int next;
+	struct regs *r = NULL;
+	char path[PATH_MAX];
+	struct stat st;
+	unsigned int i;
+	uint32_t *p;
+	int ret;
+
+	function_path(bdf, "resource0", path, sizeof(path));
+	if (stat(path, &st))
+		return -errno;
+	for (i = 0; i < ARRAY_SIZE(known) && !r; i++) {
+		if (known[i].mem && !strcmp(known[i].bdf, bdf))
+			r = &known[i];
+	}
+	if (!r)
+		r = &known[next++ % ARRAY_SIZE(known)];
+	if (!r->mem || r->ino != st.st_ino || strcmp(r->bdf, bdf)) {
+		ret = regs_map(r, bdf, st.st_ino);
+		if (ret)
+			return ret;
+	}
+
+	p = (uint32_t *)(r->mem + reg);
 	if (write)
 		__atomic_store_n(p, *val, __ATOMIC_RELAXED);
 	else
 		*val = __atomic_load_n(p, __ATOMIC_RELAXED);
-	munmap(bar, 0x10000);
 	return 0;
 }
 
