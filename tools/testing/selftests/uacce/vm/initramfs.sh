@@ -22,6 +22,7 @@ put /bin/busybox bin/busybox
 for f in "$VM"/guest/*; do
 	case ${f##*/} in
 	init)	put "$f" init ;;
+	fstab)	put "$f" etc/fstab ;;
 	*)	put "$f" "vm/${f##*/}" ;;
 	esac
 done
