@@ -6,7 +6,7 @@
 
 vm := $(dir $(lastword $(MAKEFILE_LIST)))tools/testing/selftests/uacce/vm
 export ALL KSRC FILE TEST RUN KERNEL ACCEL KDIR LANES STEPS VTD QEMU QEMU_SRC MUTANT
-export UACCE_STRESS UACCE_SEED UACCE_FUZZ UACCE_NTH_STEP UACCE_CELL_STEP UACCE_SMP
+export UACCE_SOAK UACCE_STRESS UACCE_SEED UACCE_FUZZ UACCE_NTH_STEP UACCE_CELL_STEP UACCE_SMP
 
 help:
 	@$(vm)/help.sh
@@ -38,6 +38,9 @@ kcsan:
 stress:
 	@$(vm)/stress.sh
 
+soak:
+	@$(vm)/soak.sh
+
 torture:
 	@$(vm)/torture.sh
 
@@ -56,4 +59,4 @@ modules:
 clean:
 	@$(vm)/clean.sh
 
-.PHONY: help setup update demo check check-sim check-vtd coverage kcsan stress torture mutants static vm modules clean
+.PHONY: help setup update demo check check-sim check-vtd coverage kcsan stress soak torture mutants static vm modules clean

@@ -7,6 +7,7 @@
  *	simctl remove NAME
  *	simctl set NAME ATTRIBUTE VALUE
  *	simctl get NAME ATTRIBUTE
+ *	simctl never NAME			says what happened that never must
  *
  * Exit status 4 (skip): there is no such thing on this carrier.
  */
@@ -54,6 +55,25 @@ static int make(struct sim *sim, const char *name, int n, char **attrs)
 	return 0;
 }
 
+static int never(const struct sim *sim)
+{
+	const char *name;
+	int ret = 0;
+	long n;
+	int i;
+
+	for (i = 0; (name = sim_never(i)); i++) {
+		n = sim_stat(sim, name);
+		if (n < 0)
+			return fail(n, name);
+		if (n) {
+			printf("%s: %ld\n", name, n);
+			ret = KSFT_FAIL;
+		}
+	}
+	return ret;
+}
+
 int main(int argc, char **argv)
 {
 	struct sim sim = {};
@@ -89,6 +109,8 @@ int main(int argc, char **argv)
 		puts(text);
 		return 0;
 	}
-	fprintf(stderr, "usage: simctl check|make|remove|set|get [NAME ...]\n");
+	if (!strcmp(command, "never") && argc == 3)
+		return never(&sim);
+	fprintf(stderr, "usage: simctl check|make|remove|set|get|never [NAME ...]\n");
 	return KSFT_FAIL;
 }

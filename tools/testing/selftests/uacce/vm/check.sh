@@ -27,7 +27,7 @@ trap 'rm -rf "$run"' EXIT
 trap 'exit 1' TERM INT HUP
 # what some programs take from the environment
 guest_env=()
-for v in UACCE_FUZZ UACCE_STRESS UACCE_SEED; do
+for v in UACCE_FUZZ UACCE_SOAK UACCE_STRESS UACCE_SEED; do
 	[ -z "${!v:-}" ] || guest_env+=("$v=${!v}")
 done
 
@@ -36,7 +36,7 @@ counts=$run/counts
 settings=$TOP/tools/testing/selftests/uacce/settings
 seconds=$(sed -n 's/^timeout=//p' "$settings")
 # torture may last, and a hundred wrong descriptors take less than a second
-extra=$((${UACCE_STRESS:-0} + ${UACCE_FUZZ:-0} / 100))
+extra=$((${UACCE_STRESS:-0} + ${UACCE_SOAK:-0} + ${UACCE_FUZZ:-0} / 100))
 seconds=$((${seconds:-1200} + extra))
 
 (
