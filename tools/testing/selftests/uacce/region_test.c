@@ -7,6 +7,11 @@
 
 #define RW	(PROT_READ | PROT_WRITE)
 
+#ifndef __LP64__
+/* The core answers 32-bit programs itself, so on any carrier alike. */
+MOSTLY_IN_LANE("sim");
+#endif
+
 FIXTURE(region)
 {
 	struct sim sim;

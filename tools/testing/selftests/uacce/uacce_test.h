@@ -71,6 +71,13 @@
 	const char * const only_in_lane = "@only in lane " lane "@"
 
 /*
+ * For one that has little to say in the other lane which it has not said in this one.
+ * There it runs with FULL=1 only.
+ */
+#define MOSTLY_IN_LANE(lane) \
+	const char * const mostly_in_lane = "@mostly in lane " lane "@"
+
+/*
  * For a program whose threads and processes are to meet wherever they like. Who plans
  * the lane "sim" gives it a machine with several processors; the others make do with
  * one. What is held at a certain point by a test meets there on one as well, and in

@@ -6,18 +6,23 @@ UACCE: accelerators that work on their user's own pointers.
   make demo                a virtual machine whose virtual accelerator compresses
                            a real file; FILE=path takes yours, leaves FILE.gz here
   make check               static checks and all selftests under a debug kernel;
-                           TEST=pattern runs only the tests with that in their name
+                           TEST=pattern runs only the tests with that in their name,
+                           FULL=1 also what is left out for want of time
   make check-sim           only the tests on the simulated accelerator
   make check-vtd           only those on PCI Express, behind an Intel IOMMU;
                            'make demo' and 'make vm' take VTD=1 for that one
   make stress              random torture, ten minutes in each lane; UACCE_STRESS=
                            seconds, UACCE_SEED=the number of an earlier run
-  make kcsan               all tests on a kernel that looks for data races
+  make soak                uacce-gzip, many at a time, some of them killed, for ten
+                           minutes in each lane; UACCE_SOAK=seconds
+  make kcsan               the tests on the simulated accelerator, on a kernel that
+                           looks for data races
   make coverage            all tests, and which lines of ours they execute
   make torture             all of these that take long, and one table: hours;
                            STEPS="fuzz stress" runs only some
-  make mutants             do the tests notice? each of ../mutants is a mistake in
-                           the core that some test must find; MUTANT=pattern
+  make mutants             do the tests notice? each file in the selftests' mutants/
+                           is a mistake in the core that some test must find;
+                           MUTANT=pattern
   make static              only the static checks
   make vm                  a shell in the virtual machine, everything loaded;
                            RUN='command' runs that instead,
@@ -30,6 +35,8 @@ UACCE: accelerators that work on their user's own pointers.
   make clean               remove what was built (not what was downloaded);
                            ALL=1 removes the whole cache
 
+LANES="sim" or "vtd" chooses where there are two lanes. ACCEL=kvm has the virtual machines
+run on the processor itself, where that works; they are emulated otherwise.
 The kernel is the newest 7.x that Debian packages; KSRC=tree takes your own.
 The accelerator on PCI Express is part of a QEMU that is built from Debian's source;
 QEMU_SRC=tree takes a source tree of yours, QEMU=binary one that has the device.

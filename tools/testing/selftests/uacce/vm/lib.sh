@@ -122,24 +122,33 @@ build_dir()
 # looked after.
 TEST_MEM=1024
 
-# What programs leave out in everyday life, unless the caller says otherwise
-: "${UACCE_NTH_STEP:=16}" "${UACCE_CELL_STEP:=2}"
+# With FULL nothing is left out for want of time, unless the caller says otherwise.
+if [ -n "${FULL:-}" ] && [ "$FULL" != 0 ]; then
+	: "${UACCE_NTH_STEP:=1}" "${UACCE_CELL_STEP:=1}" "${UACCE_SMP:=1}"
+fi
+export UACCE_SMP
 
 # test_append MACHINE KERNEL PROCESSORS: what its kernel is told. With the caches of
 # pointers that SLUB has in front of kmalloc() a leak goes unseen: they still hold what
 # they gave out. A cache with sanity checks has none. A timer that goes by itself is one
 # that nobody programs anew thousands of times, and programming it takes QEMU long. In
 # everyday life RCU is in a hurry where there is one processor; with UACCE_SMP, and on
-# more of them, it takes its time. What a kernel does not know becomes the environment of
-# init, and of all.
+# more of them, it takes its time. More is left out in the lane where all takes longer.
+# What a kernel does not know becomes the environment of init, and of all.
 test_append()
 {
+	local nth_step=16 cell_step=2
+
+	if [ "${1%%[0-9]*}" = vtd ]; then
+		nth_step=32 cell_step=3
+	fi
 	printf '%s ' "uacce_machine=$1" "uacce_kernel=$2" "uacce_processors=$3" \
 		'slab_debug=F,kmalloc-*' highres=off nohz=off
 	if [ "$3" = 1 ] && ! all_smp; then
 		printf 'rcupdate.rcu_expedited=1 '
 	fi
-	printf '%s\n' "UACCE_NTH_STEP=$UACCE_NTH_STEP UACCE_CELL_STEP=$UACCE_CELL_STEP"
+	printf '%s %s\n' "UACCE_NTH_STEP=${UACCE_NTH_STEP:-$nth_step}" \
+		"UACCE_CELL_STEP=${UACCE_CELL_STEP:-$cell_step}"
 }
 
 # Was more than one processor asked for where that can be?

@@ -113,7 +113,7 @@ processors()
 	local p
 
 	for p in "$@"; do
-		if grep -q '@in parallel@' "$dir/root/tests/$p"; then
+		if grep -qxF "$p" "$dir/root/tests/.in-parallel"; then
 			echo 2
 			return
 		fi

@@ -12,9 +12,11 @@ test "*" if a program cannot list them). The file TIMES says how long programs
 took before, so that the machines end at about the same time. PATTERN takes the
 programs, or the single tests, with that in their name; it may have wildcards.
 
-Programs that say that they are of use in one lane only are left out of others;
-DIRECTORY/.left-out.LANE names them. Those that want several processors share one
-machine more, if there is more than one; DIRECTORY/.processors.LANEN has their number.
+Programs that say that they are of use in one lane only are left out of others, and so
+are, unless FULL is in the environment, those that say it nearly is so;
+DIRECTORY/.left-out.LANE says which and why. Those that want several processors, see
+DIRECTORY/.in-parallel, share one machine more, if there is more than one, and with
+UACCE_SMP all have several. DIRECTORY/.processors.LANEN has the number of a machine's.
 """
 
 import fnmatch
@@ -29,10 +31,20 @@ def content(program):
         return f.read()
 
 
-def is_for(program, lane):
-    """Some programs are for one lane only, see ONLY_IN_LANE() in uacce_test.h."""
-    m = re.search(rb"@only in lane (\w+)@", content(program))
-    return not m or m.group(1).decode() == lane
+def asked_for(name):
+    """As all_smp() of lib.sh: is NAME set, and not to 0?"""
+    return os.environ.get(name, "0") not in ("", "0")
+
+
+def why_not(program, lane):
+    """Some programs are for one lane, see ONLY_IN_LANE() in uacce_test.h, and some
+    nearly so, see MOSTLY_IN_LANE(). None if this one is to run."""
+    m = re.search(rb"@(only|mostly) in lane (\w+)@", content(program))
+    if not m or m.group(2).decode() == lane:
+        return None
+    if m.group(1) == b"only":
+        return "is not for this lane"
+    return None if asked_for("FULL") else "is for this lane with FULL=1 only"
 
 
 def is_parallel(program):
@@ -99,8 +111,9 @@ def machines_for(directory, lane, names, number, times):
     parallel = [p for p in names if is_parallel(os.path.join(directory, p))]
     alone = [p for p in names if p not in parallel]
     # the other lane's machines cannot have more than one: see boot.sh
-    if lane == "vtd":
-        return [(part, 1) for part in share(names, number, times)]
+    if lane == "vtd" or asked_for("UACCE_SMP"):
+        processors = 1 if lane == "vtd" else 2
+        return [(part, processors) for part in share(names, number, times)]
     if number == 1:
         return [(names, 2 if parallel else 1)]
     parts = [(part, 1) for part in share(alone, number, times)] if alone else []
@@ -114,9 +127,13 @@ def main():
 
     with open(os.path.join(directory, ".programs"), encoding="utf-8") as f:
         programs = f.read().split()
-    left_out = [p for p in programs if not is_for(os.path.join(directory, p), lane)]
+    reasons = {p: why_not(os.path.join(directory, p), lane) for p in programs}
+    left_out = [p for p in programs if reasons[p]]
     with open(os.path.join(directory, f".left-out.{lane}"), "w", encoding="utf-8") as f:
-        f.writelines(f"{p}\n" for p in left_out)
+        f.writelines(f"{p} {reasons[p]}\n" for p in left_out)
+    with open(os.path.join(directory, ".in-parallel"), "w", encoding="utf-8") as f:
+        f.writelines(f"{p}\n" for p in programs
+                     if is_parallel(os.path.join(directory, p)))
     for name in programs:
         if name in left_out:
             continue

@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-read -ra steps <<<"${STEPS:-check fuzz stress kcsan coverage mutants}"
+read -ra steps <<<"${STEPS:-static check fuzz stress soak kcsan mutants}"
 dir=$OUT/torture
 rm -rf "$dir"
 mkdir -p "$dir"
@@ -21,13 +21,20 @@ sum()
 		grep -oE '[0-9]+' | awk '{ n += $1 } END { print n + 0 }'
 }
 
-# what a step has to say beside its last line
+# how many passed
+headline()
+{
+	{ grep -E '^[0-9]+ (passed|killed),' "$dir/$1.log" || :; } | tail -n 1
+}
+
+# what a step has to say beside that
 account()
 {
 	case $1 in
 	check)
 		echo "allocations that failed: $(sum '[0-9]+ failures injected' check)"
-		echo "cells of the matrices: $(sum 'cells: [0-9]+' check)" ;;
+		echo "cells of the matrices: $(sum 'cells: [0-9]+' check)"
+		tail -n 4 "$dir/check.log" ;;
 	fuzz)
 		echo "descriptors: $(sum '[0-9]+ descriptors,' fuzz)" ;;
 	stress)
@@ -35,23 +42,25 @@ account()
 			"completed descriptors: $(sum ' completed=[0-9]+' stress)," \
 			"processes killed: $(sum ' deaths=[0-9]+' stress)," \
 			"devices removed: $(sum ' churns=[0-9]+' stress)" ;;
+	soak)
+		echo "streams: $(sum 'streams=[0-9]+' soak)," \
+			"processes killed: $(sum 'killed=[0-9]+' soak)" ;;
 	kcsan)
 		echo "reports of races in our code:" \
 			"$(cat "$dir"/kcsan/*/splats 2>/dev/null | grep -c 'BUG: KCSAN')" ;;
-	coverage)
-		tail -n 3 "$dir/coverage.log" ;;
 	esac
 }
 
 take()
 {
 	case $1 in
-	check)		UACCE_SMP=1 UACCE_NTH_STEP=1 UACCE_CELL_STEP=1 "$VM/check.sh" ;;
+	static)		"$VM/static.sh" ;;
+	check)		FULL=1 "$VM/coverage.sh" ;;
 	fuzz)		UACCE_FUZZ=${UACCE_FUZZ:-1000000} TEST=vaccel_fuzz_test \
 				"$VM/check.sh" ;;
 	stress)		"$VM/stress.sh" ;;
+	soak)		"$VM/soak.sh" ;;
 	kcsan)		KERNEL=kcsan LANES=sim "$VM/check.sh" ;;
-	coverage)	"$VM/coverage.sh" ;;
 	mutants)	"$VM/mutants.sh" ;;
 	*)		die "there is no step $1." ;;
 	esac
@@ -63,10 +72,10 @@ for s in "${steps[@]}"; do
 	began=$SECONDS
 	verdict=ok
 	(take "$s") >"$dir/$s.log" 2>&1 || { verdict=FAILED; failed=1; }
-	[ "$s" = mutants ] || cp -r "$OUT/check" "$dir/$s" 2>/dev/null || :
+	[ "$s" = mutants ] || [ "$s" = static ] || cp -r "$OUT/check" "$dir/$s" 2>/dev/null || :
 	{
 		printf '%-9s %-7s %6d s  %s\n' "$s" "$verdict" \
-			$((SECONDS - began)) "$(tail -n 1 "$dir/$s.log")"
+			$((SECONDS - began)) "$(headline "$s")"
 		account "$s" | sed 's/^/                            /'
 	} | tee -a "$table" >&2
 done
