@@ -3,12 +3,15 @@
  * The modules are in use as long as there is a device of theirs, and can go
  * when there is none, whatever files of former devices are still open.
  */
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "uacce_test.h"
 
 ONLY_IN_LANE("sim");
+IN_PARALLEL;
 
 FIXTURE(module)
 {
@@ -53,6 +56,43 @@ static int remove_default(void)
 	struct sim def = { .name = "default" };
 
 	return sim_kill(&def);
+}
+
+static int stay_on(pid_t pid, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(pid, sizeof(set), &set) ? -errno : 0;
+}
+
+/*
+ * Let nothing but interrupts have @cpu for @ms: neither processes nor the threads of the
+ * kernel that belong there. The process that does this, or a negative errno.
+ */
+static pid_t occupy(int cpu, long ms)
+{
+	const struct sched_param param = { .sched_priority = 1 };
+	long end = now_ms() + ms;
+	pid_t pid = fork();
+	int ret;
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		while (now_ms() < end)
+			;
+		_exit(0);
+	}
+	ret = stay_on(pid, cpu);
+	if (!ret && sched_setscheduler(pid, SCHED_FIFO, &param))
+		ret = -errno;
+	if (ret) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return ret ? ret : pid;
 }
 
 FIXTURE_SETUP(module)
@@ -148,6 +188,32 @@ TEST_F(module, goes_right_after_the_last_process_died)
 	ASSERT_EQ(0, sim_destroy(&self->sim));
 	EXPECT_EQ(0, wait_unload("uacce_sim"));
 	EXPECT_EQ(0, wait_unload("uacce"));
+	EXPECT_EQ(0, wait_unload("uacce_sim_iommu"));
+}
+
+/*
+ * The kernel calls back for each address space that was unbound, and where it does so
+ * is the boot processor. What it finds must not be gone, however long that takes.
+ */
+TEST_F(module, goes_after_the_last_call_of_a_notifier)
+{
+	struct vaccel_queue q;
+	pid_t pid;
+
+	if (stay_on(0, 1))
+		SKIP(return, "needs two processors");
+	ASSERT_EQ(0, remove_default());
+
+	/* less than what makes the scheduler take pity on the others */
+	pid = occupy(0, 800);
+	ASSERT_GT(pid, 0);
+	EXPECT_EQ(0, vaccel_queue_open(&q, self->sim.node));
+	vaccel_queue_close(&q);
+	EXPECT_EQ(0, sim_destroy(&self->sim));
+	EXPECT_EQ(0, wait_unload("uacce_sim"));
+	EXPECT_EQ(0, wait_unload("uacce"));
+	/* now it calls back, if it has not yet */
+	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
 	EXPECT_EQ(0, wait_unload("uacce_sim_iommu"));
 }
 
