@@ -78,24 +78,26 @@ struct uacce_qfile_region {
  * @put_queue: Take the hardware queue back. The queue is stopped and no user
  *	mapping of its regions is left: memory behind them may be freed here.
  *	Called exactly once for each successful @get_queue, perhaps from a work
- *	item. May take its time; nothing but close() and uacce_remove() waits
- *	for it. Optional.
- * @start_queue: Let the queue take work. A negative error leaves it stopped.
- *	Optional.
+ *	item, when the PASID may be another process's already. May take its
+ *	time: who waits for it is close(), uacce_remove() and, for a second at
+ *	most, an open() that was refused a queue. Optional.
+ * @start_queue: Program the queue, PASID included, and let it take work. A
+ *	negative error leaves it stopped. Optional.
  * @stop_queue: Make the queue stop. When it returns, the device must not access
- *	memory for this queue any more. Called exactly once for each successful
- *	@start_queue; also when the address space dies, perhaps on the IOMMU's page
- *	fault worker and always with every other exiting address space waiting.
- *	Hence it must be bounded (milliseconds, not seconds), must abort what is
- *	outstanding, and must not wait for answers to page faults. Optional.
+ *	memory for this queue any more, and should have forgotten the PASID. Called
+ *	exactly once for each successful @start_queue; also when the address space
+ *	dies, perhaps on the IOMMU's page fault worker and always with every other
+ *	exiting address space waiting. Hence it must be bounded (milliseconds, not
+ *	seconds), must abort what is outstanding, and must not wait for answers to
+ *	page faults. Optional.
  * @is_q_updated: Is there something for user space to look at (1) or not (0)?
  *	Answers poll(). Must not sleep; may run beside any other op. Optional.
  * @mmap: Map all of region @qfr->type into @vma at once (remap_pfn_range(),
  *	vm_insert_pages(), dma_mmap_coherent()...). The core has checked type, size
  *	and owner; it sets vm_ops, vm_private_data, vm_pgoff and the flags
  *	after this op, whatever it put there. May run beside any op of the
- *	same queue; caller holds the mmap_lock for writing. Without it nothing
- *	can be mapped.
+ *	same queue; caller holds the mmap_lock for writing. Optional; without
+ *	it nothing can be mapped.
  * @ioctl: All ioctls but the core's own. Optional.
  * @get_isolate_state: See enum uacce_dev_state; shown in sysfs. Optional.
  * @isolate_err_threshold_write: Set how many errors in an hour isolate the
@@ -104,10 +106,10 @@ struct uacce_qfile_region {
  *
  * Context: @get_queue, @put_queue, @start_queue, @stop_queue and @ioctl of one
  * queue never run at the same time; those of different queues do. They may
- * sleep, and all but @stop_queue may access user memory (only @get_queue,
- * @start_queue and @ioctl are sure to run in the user's own process). No op may
- * call mmput() (mmput_async() is fine) or mmu_notifier_unregister(), nor
- * uacce_remove().
+ * sleep, and @get_queue, @start_queue and @ioctl, which run in the user's own
+ * process, may access user memory. No op may call mmput() (mmput_async() is
+ * fine) or mmu_notifier_unregister(), nor uacce_remove(), which waits for all of
+ * them.
  *
  * No op runs, and none will be called, once uacce_remove() returned.
  */
