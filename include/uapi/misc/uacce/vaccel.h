@@ -180,8 +180,9 @@ enum vaccel_status {
  * @result: CRC32, COMPRESS, DECOMPRESS: CRC-32 of the data (uncompressed; with
  *	    CONTINUE, of the stream so far); VACCEL_ST_FAULT_*: the address; else 0
  *
- * A descriptor that fails with VACCEL_ST_FAULT_* may have written part of its
- * destination. @produced and @consumed are exact for OK and MORE only.
+ * A descriptor that fails with VACCEL_ST_FAULT_*, DST_FULL, BAD_DATA or INTERNAL
+ * may have written anything to any part of its destination. @produced and @consumed
+ * are zero unless the status is OK or MORE.
  */
 struct vaccel_cqe {
 	__le64 user_data;
