@@ -56,8 +56,9 @@ static u32 uacce_negotiate(struct device *parent, u32 flags)
  * @interface: name, wanted flags and ops; need not outlive the call, but the ops
  *	       must live until uacce_remove() returned
  *
- * Look at the flags of what is returned: UACCE_DEV_SVA is cleared if @parent
- * cannot do it. Nothing is visible to user space before uacce_register().
+ * Look at the flags of what is returned: UACCE_DEV_SVA is cleared if @parent, its
+ * IOMMU and the kernel have no PASIDs in common. Nothing is visible to user space
+ * before uacce_register().
  *
  * Context: process context; sleeps.
  * Return: the device, to be given back with uacce_remove(), or an ERR_PTR():
