@@ -52,6 +52,16 @@ void vaccel_dma_begin(struct vaccel_queue *q)
 	q->refused_n = 0;
 }
 
+/*
+ * QEMU looks at the same, but not for all of what we do, and it lets other threads go
+ * on for a moment: what was refused here must not be told by an access there.
+ */
+static bool vaccel_is_master(struct vaccel_dev *d)
+{
+	return pci_get_word(PCI_DEVICE(d)->config + PCI_COMMAND) &
+	       PCI_COMMAND_MASTER;
+}
+
 /**
  * vaccel_dma_ring() - access the DUS region
  * @q: the queue
@@ -71,18 +81,13 @@ int vaccel_dma_ring(struct vaccel_queue *q, uint64_t offset, void *buf,
 	/* In a STOP the control page is still written, in a RESET nothing is */
 	if (qatomic_read(&q->resetting))
 		return -ECANCELED;
+	if (!vaccel_is_master(q->dev))
+		return -EFAULT;
 	vaccel_dma_check(q);
 	if (pci_dma_rw(PCI_DEVICE(q->dev), q->run_dus + offset, buf, len, dir,
 		       vaccel_attrs) != MEMTX_OK)
 		return -EFAULT;
 	return 0;
-}
-
-/* For what does not pass QEMU's check of the same */
-static bool vaccel_is_master(struct vaccel_dev *d)
-{
-	return pci_get_word(PCI_DEVICE(d)->config + PCI_COMMAND) &
-	       PCI_COMMAND_MASTER;
 }
 
 /*
