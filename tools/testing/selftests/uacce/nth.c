@@ -34,18 +34,26 @@
  */
 #define DRY_ROUNDS	3
 
+static unsigned int positive(const char *name, int otherwise)
+{
+	const char *text = getenv(name);
+	int n = text ? atoi(text) : otherwise;
+
+	return n > 0 ? n : otherwise;
+}
+
 /*
  * In a hurry, with UACCE_NTH_STEP=4 in the environment, only every fourth of what
- * comes after these is made to fail.
+ * comes after the first twenty, or UACCE_NTH_FIRST, is made to fail.
  */
-#define NTH_ALL		20
-
 static unsigned int step(void)
 {
-	const char *text = getenv("UACCE_NTH_STEP");
-	int n = text ? atoi(text) : 1;
+	return positive("UACCE_NTH_STEP", 1);
+}
 
-	return n > 0 ? n : 1;
+static unsigned int first(void)
+{
+	return positive("UACCE_NTH_FIRST", 20);
 }
 
 /* Without the first there is nothing to test. */
@@ -230,14 +238,14 @@ bool nth_next(struct nth *nth)
 		nth->fd = -1;
 		return false;
 	}
-	nth->n += nth->injected < NTH_ALL ? 1 : step();
+	nth->n += nth->injected < first() ? 1 : step();
 	nth->hit = false;
 	return true;
 }
 
 unsigned int nth_least(unsigned int all)
 {
-	return all <= NTH_ALL ? all : NTH_ALL + (all - NTH_ALL) / step();
+	return all <= first() ? all : first() + (all - first()) / step();
 }
 
 void nth_arm(const struct nth *nth)

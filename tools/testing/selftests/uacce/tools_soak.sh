@@ -12,9 +12,8 @@
 gz=${UACCE_GZIP:-uacce-gzip}
 soak=${UACCE_SOAK:-0}
 seed=${UACCE_SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
-workers=4
-longest=2500000
-[ "$soak" -gt 0 ] || longest=150000
+workers=4 longest=2500000
+[ "$soak" -gt 0 ] || workers=2 longest=150000
 
 uptime()
 {
