@@ -216,6 +216,7 @@ struct uacce_device {
 	wait_queue_head_t idle;
 	atomic_t puts_pending;
 	atomic_t next_id;
+	struct workqueue_struct *sync_wq;
 	struct dentry *debugfs;
 };
 

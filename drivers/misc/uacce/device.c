@@ -8,6 +8,7 @@
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "trace.h"
 #include "uacce_private.h"
@@ -79,9 +80,14 @@ struct uacce_device *uacce_alloc(struct device *parent,
 		return ERR_PTR(-ENOMEM);
 
 	ret = uacce_bonds_init(uacce);
-	if (ret) {
-		kfree(uacce);
-		return ERR_PTR(ret);
+	if (ret)
+		goto err_free;
+
+	/* Work waits there for locks that users can keep: no matter to other devices. */
+	uacce->sync_wq = alloc_workqueue("uacce_sync", WQ_UNBOUND, 0);
+	if (!uacce->sync_wq) {
+		ret = -ENOMEM;
+		goto err_bonds;
 	}
 
 	uacce->parent = parent;
@@ -98,11 +104,18 @@ struct uacce_device *uacce_alloc(struct device *parent,
 	/* Without the number, which is not known before uacce_register() */
 	ret = dev_set_name(&uacce->dev, "%s", interface->name);
 	if (ret) {
+		destroy_workqueue(uacce->sync_wq);
 		put_device(&uacce->dev);
 		return ERR_PTR(ret);
 	}
 
 	return uacce;
+
+err_bonds:
+	uacce_bonds_destroy(uacce);
+err_free:
+	kfree(uacce);
+	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_GPL(uacce_alloc);
 
@@ -186,6 +199,7 @@ void uacce_remove(struct uacce_device *uacce)
 
 	/* Even if not registered: an open() may have come before it failed. */
 	uacce_evict_all(uacce);
+	destroy_workqueue(uacce->sync_wq);
 	/* Only now, so that one could see there what it was waiting for */
 	uacce_debugfs_remove(uacce);
 	trace_uacce_remove_done(uacce);

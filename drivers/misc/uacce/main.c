@@ -21,18 +21,12 @@ static int __init uacce_init(void)
 	if (ret)
 		goto err_bond;
 
-	ret = uacce_regions_module_init();
+	ret = uacce_device_module_init();
 	if (ret)
 		goto err_queue;
 
-	ret = uacce_device_module_init();
-	if (ret)
-		goto err_regions;
-
 	return 0;
 
-err_regions:
-	uacce_regions_module_exit();
 err_queue:
 	uacce_queue_module_exit();
 err_bond:
@@ -45,7 +39,6 @@ static void __exit uacce_exit(void)
 	uacce_device_module_exit();
 	/* A notifier may be about to queue puts; those hold bonds. */
 	uacce_bond_module_drain();
-	uacce_regions_module_exit();
 	uacce_queue_module_exit();
 	uacce_bond_module_exit();
 }

@@ -15,12 +15,6 @@
 
 #include "uacce_private.h"
 
-/*
- * Its work items wait for locks that user space can keep. What others have to do must
- * not wait behind them.
- */
-static struct workqueue_struct *uacce_sync_wq;
-
 static struct uacce_qfile_region *uacce_vma_region(struct vm_area_struct *vma)
 {
 	struct uacce_queue *q = vma->vm_private_data;
@@ -242,7 +236,7 @@ void uacce_regions_sync(struct uacce_queue *q)
 	}
 
 	kref_get(&q->ref);
-	queue_work(uacce_sync_wq, &q->sync_work);
+	queue_work(q->uacce->sync_wq, &q->sync_work);
 }
 
 /* Return: whether no mmap() is under way, and the VMAs of earlier ones can be found */
@@ -303,16 +297,4 @@ void uacce_regions_init(struct uacce_queue *q)
 	for (i = 0; i < UACCE_MAX_REGION; i++)
 		q->regions[i].type = i;
 	INIT_WORK(&q->sync_work, uacce_regions_sync_work);
-}
-
-int uacce_regions_module_init(void)
-{
-	uacce_sync_wq = alloc_workqueue("uacce_sync", WQ_UNBOUND, 0);
-
-	return uacce_sync_wq ? 0 : -ENOMEM;
-}
-
-void uacce_regions_module_exit(void)
-{
-	destroy_workqueue(uacce_sync_wq);
 }

@@ -168,8 +168,6 @@ bool uacce_regions_synced(struct uacce_queue *q);
 pid_t uacce_regions_pid(struct uacce_queue *q);
 void uacce_regions_detach(struct uacce_queue *q);
 void uacce_regions_init(struct uacce_queue *q);
-int uacce_regions_module_init(void);
-void uacce_regions_module_exit(void);
 
 /* evict.c */
 void uacce_evict_all(struct uacce_device *uacce);
