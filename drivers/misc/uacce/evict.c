@@ -8,6 +8,7 @@
  * at once is tried again, over and over.
  */
 #include <linux/jiffies.h>
+#include <linux/minmax.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -19,25 +20,61 @@
 /* How long it sleeps between two rounds */
 #define UACCE_EVICT_NAP_MS	5
 
+/* How many of those it waits for it names at a time */
+#define UACCE_EVICT_NAMES	10
+
 /**
  * struct uacce_eviction - a remove that is under way
  * @uacce: the device
  * @deadline: when its patience ends next, in jiffies
  * @complain: it has ended in this round
+ * @n_named: how many were named in this round, or would have been
+ * @named: who, and what for
  */
 struct uacce_eviction {
 	struct uacce_device *uacce;
 	unsigned long deadline;
 	bool complain;
+	unsigned int n_named;
+	struct {
+		pid_t pid;
+		const char *what;
+	} named[UACCE_EVICT_NAMES];
 };
 
-static void uacce_evict_nap(struct uacce_eviction *ev)
+/* Go on with @phase, of which each call is a round, until it says that it is over. */
+static void uacce_evict_until(struct uacce_eviction *ev,
+			      bool (*phase)(struct uacce_eviction *ev))
 {
-	schedule_timeout_idle(msecs_to_jiffies(UACCE_EVICT_NAP_MS));
+	while (!phase(ev)) {
+		schedule_timeout_idle(msecs_to_jiffies(UACCE_EVICT_NAP_MS));
 
-	ev->complain = time_after(jiffies, ev->deadline);
-	if (ev->complain)
-		ev->deadline = jiffies + UACCE_EVICT_PATIENCE;
+		ev->n_named = 0;
+		ev->complain = time_after(jiffies, ev->deadline);
+		if (ev->complain)
+			ev->deadline = jiffies + UACCE_EVICT_PATIENCE;
+	}
+	ev->complain = false;
+}
+
+/* Is that worth a line of its own? Many queues may wait for the same. */
+static bool uacce_evict_is_news(struct uacce_eviction *ev, const char *what, pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < min(ev->n_named, UACCE_EVICT_NAMES); i++) {
+		if (ev->named[i].pid == pid && ev->named[i].what == what)
+			return false;
+	}
+	if (ev->n_named++ < UACCE_EVICT_NAMES) {
+		ev->named[i].pid = pid;
+		ev->named[i].what = what;
+		return true;
+	}
+	if (ev->n_named == UACCE_EVICT_NAMES + 1)
+		dev_warn(&ev->uacce->dev, "removing the device waits for more than these\n");
+
+	return false;
 }
 
 static void uacce_evict_complain(struct uacce_eviction *ev, u32 id,
@@ -45,14 +82,14 @@ static void uacce_evict_complain(struct uacce_eviction *ev, u32 id,
 {
 	struct task_struct *task;
 
-	if (!ev->complain)
+	if (!ev->complain || !uacce_evict_is_news(ev, what, pid))
 		return;
 
 	guard(rcu)();
 	task = pid ? pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_PID) : NULL;
-	dev_warn_ratelimited(&ev->uacce->dev,
-			     "removing the device waits for queue %u: %s, task %s (pid %d)\n",
-			     id, what, task ? task->comm : "unknown", pid);
+	dev_warn(&ev->uacce->dev,
+		 "removing the device waits for queue %u: %s, task %s (pid %d)\n",
+		 id, what, task ? task->comm : "unknown", pid);
 }
 
 static void uacce_evict_complain_queue(struct uacce_eviction *ev,
@@ -94,11 +131,6 @@ static void uacce_evict_zap(struct uacce_device *uacce)
 	}
 }
 
-static bool uacce_evict_stop(struct uacce_queue *q)
-{
-	return uacce_queue_try_stop(q) && uacce_regions_synced(q);
-}
-
 /* Do @step on each queue. Return: whether it was done on all. */
 static bool uacce_evict_round(struct uacce_eviction *ev,
 			      bool (*step)(struct uacce_queue *q))
@@ -119,7 +151,30 @@ static bool uacce_evict_round(struct uacce_eviction *ev,
 	return done;
 }
 
-static bool uacce_evict_unbind_round(struct uacce_eviction *ev)
+static bool uacce_evict_stop_one(struct uacce_queue *q)
+{
+	return uacce_queue_try_stop(q) && uacce_regions_synced(q);
+}
+
+/*
+ * Zap after the round: what the last mmap() made is mapped by the time that its queue
+ * counts as stopped.
+ */
+static bool uacce_evict_stop(struct uacce_eviction *ev)
+{
+	bool stopped = uacce_evict_round(ev, uacce_evict_stop_one);
+
+	uacce_evict_zap(ev->uacce);
+	return stopped;
+}
+
+/* Drivers free the memory of regions here: nothing is mapped any more. */
+static bool uacce_evict_put(struct uacce_eviction *ev)
+{
+	return uacce_evict_round(ev, uacce_queue_try_put_hw);
+}
+
+static bool uacce_evict_unbind(struct uacce_eviction *ev)
 {
 	struct uacce_mm *bond = NULL;
 	bool done = true;
@@ -174,29 +229,10 @@ void uacce_evict_all(struct uacce_device *uacce)
 		.uacce = uacce,
 		.deadline = jiffies + UACCE_EVICT_PATIENCE,
 	};
-	bool stopped;
 
 	uacce_evict_mark(uacce);
-
-	/*
-	 * Zap after the round: what the last mmap() made is mapped by the time
-	 * that its queue counts as stopped.
-	 */
-	for (;;) {
-		stopped = uacce_evict_round(&ev, uacce_evict_stop);
-		uacce_evict_zap(uacce);
-		if (stopped)
-			break;
-		uacce_evict_nap(&ev);
-	}
-
-	/* Drivers free the memory of regions here: nothing is mapped any more. */
-	while (!uacce_evict_round(&ev, uacce_queue_try_put_hw))
-		uacce_evict_nap(&ev);
-
-	while (!uacce_evict_unbind_round(&ev))
-		uacce_evict_nap(&ev);
-
-	while (!uacce_evict_is_unbound(&ev))
-		uacce_evict_nap(&ev);
+	uacce_evict_until(&ev, uacce_evict_stop);
+	uacce_evict_until(&ev, uacce_evict_put);
+	uacce_evict_until(&ev, uacce_evict_unbind);
+	uacce_evict_until(&ev, uacce_evict_is_unbound);
 }
