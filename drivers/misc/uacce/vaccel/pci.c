@@ -163,8 +163,10 @@ static int vaccel_online(struct pci_dev *pdev)
 	if (quiet) {
 		pci_set_master(pdev);
 		writel(VACCEL_PCI_CTRL_ENABLE, vaccel->ctrl + VACCEL_PCI_CTRL);
+		readl(vaccel->ctrl + VACCEL_PCI_CTRL);
 		WRITE_ONCE(vaccel->fatal, false);
-		WRITE_ONCE(vaccel->online, true);
+		/* From here on there can be a START, which must come after ENABLE. */
+		smp_store_release(&vaccel->online, true);
 		/* If it failed before now, no interrupt has told us. */
 		if (!(readl(vaccel->ctrl + VACCEL_PCI_STATUS) &
 		      VACCEL_PCI_STATUS_FATAL))

@@ -89,6 +89,7 @@ void vaccel_queue_fail(struct vaccel_queue *q)
 {
 	guard(spinlock)(&q->lock);
 	vaccel_queue_fail_locked(q);
+	q->lost = true;
 }
 
 static void vaccel_queue_reset(struct vaccel_queue *q)
@@ -141,6 +142,7 @@ static int vaccel_queue_program(struct vaccel_queue *q)
 	lo_hi_writeq(q->dus_dma, q->regs + VACCEL_PCI_Q_DUS);
 	writel(VACCEL_PCI_CMD_START, q->regs + VACCEL_PCI_Q_CMD);
 	q->started = true;
+	q->lost = false;
 
 	return 0;
 }
@@ -164,7 +166,7 @@ static bool vaccel_queue_is_lost(struct vaccel_queue *q)
 {
 	guard(mutex)(&q->vaccel->state_lock);
 	guard(spinlock)(&q->lock);
-	return q->failed;
+	return q->lost;
 }
 
 static int vaccel_start_queue(struct uacce_queue *uq)

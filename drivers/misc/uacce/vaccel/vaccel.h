@@ -51,6 +51,7 @@ struct vaccel_queue {
 	spinlock_t lock;
 	bool started;		/* between start and stop */
 	bool failed;		/* started, but what it did was lost in a reset */
+	bool lost;		/* it was cut off since it was programmed */
 };
 
 /* A PCI function that is an accelerator */
