@@ -21,19 +21,24 @@ CACHE = "accel/tcg/tb-jmp-cache.h"
 BUILD = "meson.build"
 MESON = "hw/misc/meson.build"
 KCONFIG = "hw/misc/Kconfig"
-FILES = [IOMMU, INTERNAL, CACHE, BUILD, MESON, KCONFIG]
+FILES = [IOMMU, INTERNAL, BUILD, MESON, KCONFIG]
+OPTIONAL = [CACHE]
 
 
 class Tree:
     """Files of a tree, changed in memory until all went well"""
 
     def __init__(self, top):
-        self.text = {name: (Path(top) / name).read_text() for name in FILES}
+        self.text = {name: (Path(top) / name).read_text() for name in FILES + OPTIONAL
+                     if (Path(top) / name).exists()}
+        missing = [name for name in FILES if name not in self.text]
+        if missing:
+            sys.exit(f"this source has no {missing[0]}.")
 
     def replace(self, name, pattern, new):
         """Replace the one place that matches. False if it is not just one."""
         text, n = re.subn(pattern, lambda m: new.replace("@1@", m[m.lastindex or 0]),
-                          self.text[name], flags=re.M)
+                          self.text.get(name, ""), flags=re.M)
         if n == 1:
             self.text[name] = text
         return n == 1
@@ -169,7 +174,7 @@ FIRMWARE = [
 
 def main():
     if len(sys.argv) == 1:
-        print("\n".join(FILES))
+        print("\n".join(FILES + OPTIONAL))
         return
     tree = Tree(sys.argv[1])
     svm = '"svm"' in tree.text[IOMMU]

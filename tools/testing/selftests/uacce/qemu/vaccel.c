@@ -341,9 +341,9 @@ static void vaccel_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
 	if (qatomic_read(&VACCEL(pci)->gone))
 		return;
 	pci_default_write_config(pci, addr, val, len);
+	vaccel_power_changed(pci, power);
 	pcie_cap_flr_write_config(pci, addr, val, len);
 	pcie_aer_write_config(pci, addr, val, len);
-	vaccel_power_changed(pci, power);
 }
 
 static bool vaccel_init_bars(struct vaccel_dev *d, Error **errp)

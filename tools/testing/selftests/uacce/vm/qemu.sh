@@ -95,11 +95,13 @@ keep_originals()
 {
 	local f
 
+	[ -f "$1/hw/i386/intel_iommu.c" ] || die "$1 is no QEMU source tree."
 	for f in $("$MODEL/patch-qemu.py"); do
 		[ -n "${2:-}" ] || [ ! -f "$dir/orig/$f" ] || continue
-		[ -f "$1/$f" ] || die "$1 is no QEMU source tree: it has no $f."
 		mkdir -p "$dir/orig/$(dirname "$f")"
-		cp "$1/$f" "$dir/orig/$f"
+		# some are not in all versions: patch-qemu.py knows which must be
+		rm -f "$dir/orig/$f"
+		[ ! -f "$1/$f" ] || cp "$1/$f" "$dir/orig/$f"
 	done
 }
 
@@ -123,7 +125,7 @@ copy_tree()
 	step "copying the QEMU tree $QEMU_SRC (up to 1 minute)"
 	mkdir -p "$dir/src"
 	keep_originals "$QEMU_SRC" all
-	for f in .git build hw/misc/vaccel $("$MODEL/patch-qemu.py"); do
+	for f in .git build hw/misc/vaccel $(cd "$dir/orig" && find . -type f -printf '%P '); do
 		exclude+=(--exclude="/$f")
 	done
 	rsync -a --delete "${exclude[@]}" "$QEMU_SRC/" "$dir/src/"
