@@ -67,32 +67,44 @@ static int stay_on(pid_t pid, int cpu)
 	return sched_setaffinity(pid, sizeof(set), &set) ? -errno : 0;
 }
 
+/* Somebody who takes a processor for himself */
+struct occupant {
+	pid_t pid;
+	int go;
+};
+
 /*
- * Let nothing but interrupts have @cpu for @ms: neither processes nor the threads of the
- * kernel that belong there. The process that does this, or a negative errno.
+ * Makes one who, when he is told to, lets nothing but interrupts have @cpu for @ms:
+ * neither processes nor the threads of the kernel that belong there. 0 or -errno
  */
-static pid_t occupy(int cpu, long ms)
+static int occupant_prepare(struct occupant *o, int cpu, long ms)
 {
 	const struct sched_param param = { .sched_priority = 1 };
-	long end = now_ms() + ms;
-	pid_t pid = fork();
-	int ret;
+	int fd[2], ret;
+	long end;
+	char c;
 
-	if (pid < 0)
+	if (pipe(fd))
 		return -errno;
-	if (!pid) {
-		while (now_ms() < end)
-			;
+	o->go = fd[1];
+	o->pid = fork();
+	if (!o->pid) {
+		close(fd[1]);
+		if (read(fd[0], &c, 1) == 1)
+			for (end = now_ms() + ms; now_ms() < end; )
+				;
 		_exit(0);
 	}
-	ret = stay_on(pid, cpu);
-	if (!ret && sched_setscheduler(pid, SCHED_FIFO, &param))
+	close(fd[0]);
+	ret = stay_on(o->pid, cpu);
+	if (!ret && sched_setscheduler(o->pid, SCHED_FIFO, &param))
 		ret = -errno;
-	if (ret) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	return ret ? ret : pid;
+	return ret;
+}
+
+static int occupant_begin(const struct occupant *o)
+{
+	return write(o->go, "", 1) == 1 ? 0 : -errno;
 }
 
 FIXTURE_SETUP(module)
@@ -192,28 +204,26 @@ TEST_F(module, goes_right_after_the_last_process_died)
 }
 
 /*
- * The kernel calls back for each address space that was unbound, and where it does so
- * is the boot processor. What it finds must not be gone, however long that takes.
+ * The kernel calls back for each address space that was unbound, some ticks later, on the
+ * boot processor. What it calls must not be gone, however long it takes to get there.
  */
 TEST_F(module, goes_after_the_last_call_of_a_notifier)
 {
+	struct occupant occupant = {};
 	struct vaccel_queue q;
-	pid_t pid;
 
 	if (stay_on(0, 1))
 		SKIP(return, "needs two processors");
 	ASSERT_EQ(0, remove_default());
-
 	/* less than what makes the scheduler take pity on the others */
-	pid = occupy(0, 800);
-	ASSERT_GT(pid, 0);
-	EXPECT_EQ(0, vaccel_queue_open(&q, self->sim.node));
+	ASSERT_EQ(0, occupant_prepare(&occupant, 0, 900));
+	ASSERT_EQ(0, vaccel_queue_open(&q, self->sim.node));
 	vaccel_queue_close(&q);
+	ASSERT_EQ(0, occupant_begin(&occupant));
 	EXPECT_EQ(0, sim_destroy(&self->sim));
 	EXPECT_EQ(0, wait_unload("uacce_sim"));
 	EXPECT_EQ(0, wait_unload("uacce"));
-	/* now it calls back, if it has not yet */
-	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_EQ(occupant.pid, waitpid(occupant.pid, NULL, 0));
 	EXPECT_EQ(0, wait_unload("uacce_sim_iommu"));
 }
 
