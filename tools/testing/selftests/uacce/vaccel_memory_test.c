@@ -328,8 +328,8 @@ TEST_F(memory, a_buffer_does_not_go_around_the_end_of_the_address_space)
 	} around[] = {
 		{ -1ULL, 2 },
 		{ -8ULL, 9 },
-		{ -PAGE, PAGE + 1 },
-		{ -PAGE, VACCEL_MAX_LEN },
+		{ -(__u64)PAGE, PAGE + 1 },
+		{ -(__u64)PAGE, VACCEL_MAX_LEN },
 	};
 	struct vaccel_desc d;
 	unsigned int i;

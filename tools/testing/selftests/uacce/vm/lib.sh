@@ -122,8 +122,13 @@ build_dir()
 # looked after.
 TEST_MEM=1024
 
-# With FULL nothing is left out for want of time, unless the caller says otherwise.
-if [ -n "${FULL:-}" ] && [ "$FULL" != 0 ]; then
+# Was asked for all that is left out for want of time?
+is_full()
+{
+	[ -n "${FULL:-}" ] && [ "$FULL" != 0 ]
+}
+
+if is_full; then
 	: "${UACCE_NTH_STEP:=1}" "${UACCE_CELL_STEP:=1}" "${UACCE_SMP:=1}"
 fi
 export UACCE_SMP

@@ -39,9 +39,12 @@ for t in uacce-gzip lsuacce; do
 	cp "$build/uacce-tools/$t" "$root/usr/bin/$t"
 done
 [ "${3:-}" != tools ] || exit 0
-quietly make -C "$src/tools/testing/selftests/uacce" -j"$JOBS" \
+all_32=
+! is_full || all_32=y
+quietly make -C "$src/tools/testing/selftests/uacce" -j"$JOBS" ALL_32=$all_32 \
 	OUTPUT="$build/uacce-tests" KHDR_INCLUDES="$headers" \
 	USERLDFLAGS="$ldflags" INSTALL_PATH="$root/tests" install
 grep 'warning:' "$log" >&2 || true
-make -s -C "$src/tools/testing/selftests/uacce" OUTPUT="$build/uacce-tests" \
-	COLLECTION=uacce emit_tests | sed 's/.*://' >"$root/tests/.programs"
+make -s -C "$src/tools/testing/selftests/uacce" ALL_32=$all_32 \
+	OUTPUT="$build/uacce-tests" COLLECTION=uacce emit_tests |
+	sed 's/.*://' >"$root/tests/.programs"
