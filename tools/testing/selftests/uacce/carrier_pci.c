@@ -140,7 +140,6 @@ static int function_enable_memory(const char *bdf)
 
 /* BAR 0 of a function, as it is mapped into this process */
 struct regs {
-	char bdf[16];
 	ino_t ino;	/* of the file in sysfs: another one is another function */
 	char *mem;
 };
@@ -167,7 +166,6 @@ static int regs_map(struct regs *r, const char *bdf, ino_t ino)
 		munmap(r->mem, REGS_SIZE);
 	r->mem = mem;
 	r->ino = ino;
-	snprintf(r->bdf, sizeof(r->bdf), "%s", bdf);
 	return 0;
 }
 
@@ -191,12 +189,11 @@ static int function_reg(const char *bdf, unsigned int reg, uint32_t *val,
 	if (stat(path, &st))
 		return -errno;
 	for (i = 0; i < ARRAY_SIZE(known) && !r; i++) {
-		if (known[i].mem && !strcmp(known[i].bdf, bdf))
+		if (known[i].mem && known[i].ino == st.st_ino)
 			r = &known[i];
 	}
-	if (!r)
+	if (!r) {
 		r = &known[next++ % ARRAY_SIZE(known)];
-	if (!r->mem || r->ino != st.st_ino || strcmp(r->bdf, bdf)) {
 		ret = regs_map(r, bdf, st.st_ino);
 		if (ret)
 			return ret;
