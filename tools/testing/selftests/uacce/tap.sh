@@ -131,12 +131,19 @@ without_devices()
 	unshare -m sh -c 'mount -t tmpfs none /sys/class/uacce && exec "$@"' sh "$@"
 }
 
+# in seconds
+uptime()
+{
+	read -r now _ </proc/uptime
+	echo "${now%.*}"
+}
+
 # wait_for COMMAND...: until it succeeds, at most 60 s
 wait_for()
 {
-	end=$(($(cut -d. -f1 /proc/uptime) + 60))
+	end=$(($(uptime) + 60))
 	until "$@"; do
-		[ "$(cut -d. -f1 /proc/uptime)" -lt $end ] || {
+		[ "$(uptime)" -lt $end ] || {
 			echo "waited in vain for: $*"
 			return 1
 		}

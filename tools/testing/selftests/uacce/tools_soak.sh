@@ -15,12 +15,6 @@ seed=${UACCE_SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 workers=4 longest=2500000
 [ "$soak" -gt 0 ] || workers=2 longest=150000
 
-uptime()
-{
-	read -r now _ </proc/uptime
-	echo "${now%.*}"
-}
-
 # random N: $chosen is 0 to N - 1, and may be up to 2^30
 random()
 {
