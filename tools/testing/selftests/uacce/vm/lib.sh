@@ -122,13 +122,14 @@ build_dir()
 # looked after.
 TEST_MEM=1024
 
-# Was asked for all that is left out for want of time?
-is_full()
+# asked_for NAME: is that set, and not to 0? plan-tests.py has the same.
+asked_for()
 {
-	[ -n "${FULL:-}" ] && [ "$FULL" != 0 ]
+	[ -n "${!1:-}" ] && [ "${!1}" != 0 ]
 }
 
-if is_full; then
+# With FULL nothing is left out for want of time, unless the caller says otherwise.
+if asked_for FULL; then
 	: "${UACCE_NTH_STEP:=1}" "${UACCE_CELL_STEP:=1}" "${UACCE_SMP:=1}"
 fi
 export UACCE_SMP
@@ -149,16 +150,10 @@ test_append()
 	fi
 	printf '%s ' "uacce_machine=$1" "uacce_kernel=$2" "uacce_processors=$3" \
 		'slab_debug=F,kmalloc-*' highres=off nohz=off
-	if [ "$3" = 1 ] && ! all_smp; then
+	if [ "$3" = 1 ] && ! asked_for UACCE_SMP; then
 		printf 'rcupdate.rcu_expedited=1 '
 	fi
 	printf '%s %s %s\n' "UACCE_NTH_STEP=${UACCE_NTH_STEP:-$nth_step}" \
 		"UACCE_NTH_FIRST=${UACCE_NTH_FIRST:-20}" \
 		"UACCE_CELL_STEP=${UACCE_CELL_STEP:-$cell_step}"
-}
-
-# Was more than one processor asked for where that can be?
-all_smp()
-{
-	[ -n "${UACCE_SMP:-}" ] && [ "$UACCE_SMP" != 0 ]
 }

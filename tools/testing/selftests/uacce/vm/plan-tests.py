@@ -32,7 +32,7 @@ def content(program):
 
 
 def asked_for(name):
-    """As all_smp() of lib.sh: is NAME set, and not to 0?"""
+    """As asked_for of lib.sh: is NAME set, and not to 0?"""
     return os.environ.get(name, "0") not in ("", "0")
 
 

@@ -40,7 +40,7 @@ for t in uacce-gzip lsuacce; do
 done
 [ "${3:-}" != tools ] || exit 0
 all_32=
-! is_full || all_32=y
+! asked_for FULL || all_32=y
 quietly make -C "$src/tools/testing/selftests/uacce" -j"$JOBS" ALL_32=$all_32 \
 	OUTPUT="$build/uacce-tests" KHDR_INCLUDES="$headers" \
 	USERLDFLAGS="$ldflags" INSTALL_PATH="$root/tests" install
