@@ -124,11 +124,10 @@ machine()
 	fi
 }
 
-# lane NAME: run its machines, all at the same time
-lane()
+# begin LANE: start its machines, all at the same time
+begin()
 {
 	local lane=$1 programs plans m
-	local -a names=()
 
 	plans=("$run/root/tests/.plan.$lane"*)
 	programs=$(cat "${plans[@]}" | wc -l)
@@ -138,22 +137,34 @@ lane()
 	sed 's/^/  /' "$run/root/tests/.left-out.$lane" >&2
 	[ -n "${TEST:-}" ] ||
 		sed -n "s/^.*FULL=1.*/skip $lane: &/p" "$run/root/tests/.left-out.$lane" >>"$counts"
-	machines=()
 	for m in "${plans[@]##*.plan.}"; do
 		machine "$m" &
 		machines+=($!)
 		names+=("$m")
 	done
+}
+
+# finish: wait for the machines that were started, and add up
+finish()
+{
+	local m
+
 	for m in "${!names[@]}"; do
 		wait "${machines[m]}" ||
 			echo "fail the account of machine ${names[m]} is complete" \
 				>>"$run/${names[m]}/counts"
+		cat "$run/${names[m]}/counts" >>"$counts"
 	done
-	cat "$run/$lane"[0-9]*/counts >>"$counts"
-	[ -n "${TEST:-}" ] ||
-		awk '$1 == "@@" && $2 == "end" { print $3, $5 }' \
-			"$run/$lane"[0-9]*/results >"$CACHE/times-$lane.$$"
-	[ -n "${TEST:-}" ] || mv "$CACHE/times-$lane.$$" "$CACHE/times-$lane"
+	machines=()
+	names=()
+}
+
+# remember LANE: how long its programs took, for the next plan
+remember()
+{
+	awk '$1 == "@@" && $2 == "end" { print $3, $5 }' \
+		"$run/$1"[0-9]*/results >"$CACHE/times-$1.$$"
+	mv "$CACHE/times-$1.$$" "$CACHE/times-$1"
 }
 
 carrier_name()
@@ -165,10 +176,14 @@ carrier_name()
 }
 
 machines=()
+names=()
 trap 'kill "${machines[@]}" 2>/dev/null || :; wait; rm -rf "$run"' EXIT
 for lane in "${lanes[@]}"; do
-	lane "$lane"
+	begin "$lane"
+	# a lane has machines for all processors, but for one with TEST
+	[ -n "${TEST:-}" ] || { finish; remember "$lane"; }
 done
+finish
 
 rm -rf "$OUT/check" "$run/root" "$run/vmlinux" "$run/initramfs"
 mv "$run" "$OUT/check"
