@@ -151,6 +151,28 @@ SIM_FAIL_ATTR(engine);
 SIM_HOLD_ATTR(dma);
 SIM_DELAY_ATTR(dma);
 
+static ssize_t sim_positive_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%d\n",
+			  READ_ONCE(to_sim_inject(item)->positive));
+}
+
+static ssize_t sim_positive_store(struct config_item *item, const char *page,
+				  size_t count)
+{
+	bool positive;
+	int ret;
+
+	ret = kstrtobool(page, &positive);
+	if (ret)
+		return ret;
+
+	WRITE_ONCE(to_sim_inject(item)->positive, positive);
+	return count;
+}
+
+CONFIGFS_ATTR(sim_, positive);
+
 static ssize_t sim_isolate_show(struct config_item *item, char *page)
 {
 	return sysfs_emit(page, "%d\n",
@@ -217,6 +239,7 @@ static struct configfs_attribute *sim_inject_attrs[] = {
 	&sim_attr_fail_engine,
 	&sim_attr_hold_dma,
 	&sim_attr_delay_dma_ms,
+	&sim_attr_positive,
 	&sim_attr_isolate,
 	&sim_attr_kthread_open,
 	NULL,

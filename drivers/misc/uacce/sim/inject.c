@@ -88,6 +88,12 @@ bool sim_inject(struct sim_inject *inject, enum sim_point point,
 	return fail;
 }
 
+/* What an op returns that went well: drivers have been seen to return a number. */
+int sim_inject_success(const struct sim_inject *inject)
+{
+	return READ_ONCE(inject->positive) ? 1 : 0;
+}
+
 /**
  * sim_inject_wake_engine() - make engines look at their abort flags
  * @inject: the instance's points

@@ -61,10 +61,12 @@ struct sim_inject_point {
 /**
  * struct sim_inject - all points of an instance
  * @closed: the instance is going for good: nobody is held or delayed any more
+ * @positive: ops that went well return a positive number
  * @points: the points
  */
 struct sim_inject {
 	bool closed;
+	bool positive;
 	struct sim_inject_point points[SIM_POINT_NR];
 };
 
@@ -72,6 +74,7 @@ void sim_inject_init(struct sim_inject *inject);
 void sim_inject_close(struct sim_inject *inject);
 bool sim_inject(struct sim_inject *inject, enum sim_point point,
 		const bool *abort);
+int sim_inject_success(const struct sim_inject *inject);
 void sim_inject_wake_engine(struct sim_inject *inject);
 
 int sim_inject_set_hold(struct sim_inject *inject, enum sim_point point, int n);

@@ -101,7 +101,7 @@ static int sim_get_queue(struct uacce_device *uacce, unsigned long arg,
 	uq->priv = q;
 	sim_stat_inc(&inst->stats, SIM_STAT_GETS);
 	sim_stat_inc(&inst->stats, SIM_STAT_QUEUES);
-	return 0;
+	return sim_inject_success(&inst->inject);
 }
 
 /* The core has stopped the queue, and nobody maps its regions any more */
@@ -133,7 +133,7 @@ static int sim_start_queue(struct uacce_queue *uq)
 	sim_engine_start(q);
 	sim_stat_inc(&inst->stats, SIM_STAT_RUNNING);
 	sim_stat_inc(&inst->stats, SIM_STAT_STARTS);
-	return 0;
+	return sim_inject_success(&inst->inject);
 }
 
 /*
@@ -203,7 +203,7 @@ static int sim_mmap(struct uacce_queue *uq, struct vm_area_struct *vma,
 	vma->vm_pgoff = 0;
 	vm_flags_clear(vma, VM_IO | VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
 
-	return ret;
+	return ret ?: sim_inject_success(&q->dev->inst->inject);
 }
 
 static long sim_ioctl_info(struct sim_queue *q, void __user *arg)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver need not have any op, and a device need not have any region: what the
- * core does then is the same for all of them.
+ * What drivers do that nobody expects. One need not have any op, and a device need
+ * not have any region: what the core does then is the same for all of them. Another
+ * returns a number where it should return 0.
  */
 #include <sys/stat.h>
 
@@ -106,6 +107,50 @@ TEST_F(bare, removal_leaves_a_dead_queue)
 	ASSERT_EQ(0, sim_kill(&self->sim));
 	EXPECT_EQ(POLL_DEAD, bg_wait(&poller));
 	EXPECT_EQ(0, q_not_dead(self->fd));
+}
+
+FIXTURE(positive)
+{
+	struct sim sim;
+};
+
+FIXTURE_VARIANT(positive)
+{
+	bool no_sva;
+};
+
+FIXTURE_VARIANT_ADD(positive, sva) {};
+FIXTURE_VARIANT_ADD(positive, no_sva) { .no_sva = true };
+
+FIXTURE_SETUP(positive)
+{
+	struct sim_config cfg = { .no_sva = variant->no_sva };
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
+		return;
+	ASSERT_EQ(0, sim_set(&self->sim, "inject/positive", 1));
+}
+
+FIXTURE_TEARDOWN_PARENT(positive)
+{
+	teardown_sim(_metadata, &self->sim);
+}
+
+TEST_F(positive, number_that_an_op_returns_is_success)
+{
+	int fd = q_open(&self->sim);
+	void *p;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, q_mmap(fd, UACCE_QFRT_DUS, self->sim.dus_size, &p));
+	EXPECT_EQ(0, touch(p));
+	EXPECT_EQ(0, q_start(fd));
+	/* started it is, so it can be stopped, and not started twice */
+	EXPECT_EQ(-EINVAL, q_start(fd));
+	EXPECT_EQ(0, q_put(fd));
+	EXPECT_EQ(1, sim_stat(&self->sim, "stops"));
+	/* mapped it is as well */
+	EXPECT_EQ(-EEXIST, q_mmap(fd, UACCE_QFRT_DUS, self->sim.dus_size, &p));
 }
 
 TEST_HARNESS_MAIN
