@@ -4,6 +4,7 @@
  * there, and for as long as it has any.
  */
 #include "uacce_test.h"
+#include "group.h"
 
 IN_PARALLEL;
 
@@ -153,6 +154,77 @@ TEST_F(bond, forked_child_has_its_own)
 	ASSERT_EQ(0, peer_exit(&child));
 	EXPECT_EQ(0, sim_wait_stat(&self->sim, "pasids", 1));
 	EXPECT_EQ(0, q_start(fd));
+}
+
+/* Queues are few, but files of dead ones may be as many as somebody likes. */
+#define CHARGED		32
+/* What a queue takes at least: locks, two regions, two work items, ... */
+#define CHARGE		400
+#define CHARGED_GROUP	"uacce_charged"
+
+/* Opens @node that often: by how much more memory the kernel keeps for the caller */
+static long cost_of_files(long node, long unused1, long unused2)
+{
+	long before, after;
+	int i;
+
+	before = group_stat(CHARGED_GROUP, "slab");
+	for (i = 0; i < CHARGED; i++) {
+		if (open((const char *)node, O_RDWR | O_CLOEXEC) < 0)
+			return -errno;
+	}
+	after = group_stat(CHARGED_GROUP, "slab");
+	return before < 0 || after < 0 ? -EIO : after - before;
+}
+
+static long join_group(long name, long unused1, long unused2)
+{
+	return group_join((const char *)name);
+}
+
+FIXTURE(charged)
+{
+	struct sim sim;
+	struct peer peer;
+};
+
+FIXTURE_SETUP(charged)
+{
+	struct sim_config cfg = {};
+	const char *why = sim_unavailable();
+
+	if (why)
+		SKIP(return, "%s", why);
+	if (!group_begin(CHARGED_GROUP, 0))
+		SKIP(return, "needs the memory controller of /sys/fs/cgroup (CONFIG_MEMCG)");
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg)) {
+		group_end(CHARGED_GROUP);
+		return;
+	}
+	ASSERT_EQ(0, peer_start(&self->peer));
+	ASSERT_EQ(0, peer_call(&self->peer, join_group, (long)CHARGED_GROUP, 0, 0));
+}
+
+FIXTURE_TEARDOWN_PARENT(charged)
+{
+	teardown_sim(_metadata, &self->sim);
+	EXPECT_EQ(0, group_end(CHARGED_GROUP));
+}
+
+TEST_F(charged, memory_of_queues_is_charged_to_who_opens_them)
+{
+	long files, queues;
+
+	/* whatever the first files of a process and of the device take */
+	ASSERT_GE(peer_open(&self->peer, &self->sim), 0);
+	ASSERT_LE(0, peer_call(&self->peer, cost_of_files, (long)"/dev/null", 0, 0));
+
+	files = peer_call(&self->peer, cost_of_files, (long)"/dev/null", 0, 0);
+	ASSERT_LE(0, files);
+	queues = peer_call(&self->peer, cost_of_files, (long)self->sim.node, 0, 0);
+	EXPECT_GE(queues, files + CHARGED * CHARGE) {
+		TH_LOG("%d files take %ld bytes, with queues %ld", CHARGED, files, queues);
+	}
 }
 
 TEST_F(bond, two_devices_have_one_each)

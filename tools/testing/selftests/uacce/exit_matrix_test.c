@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "uacce_test.h"
+#include "group.h"
 #include "holder.h"
 #include "late.h"
 #include "order.h"
@@ -304,7 +305,7 @@ static long owner_is_waited_for(long unused1, long unused2, long unused3)
 }
 
 /* A memory cgroup that is too small for what its process wants */
-#define SMALL_GROUP	"/sys/fs/cgroup/uacce_small"
+#define SMALL_GROUP	"uacce_small"
 #define SMALL		(8UL << 20)
 
 static long owner_wants_memory(long unused1, long unused2, long unused3)
@@ -313,7 +314,7 @@ static long owner_wants_memory(long unused1, long unused2, long unused3)
 
 	p = mmap(NULL, 8 * SMALL, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED || write_file(SMALL_GROUP "/cgroup.procs", "0"))
+	if (p == MAP_FAILED || group_join(SMALL_GROUP))
 		return -EIO;
 	memset(p, 'm', 8 * SMALL);
 	return 0;
@@ -832,33 +833,9 @@ FIXTURE_VARIANT_ADD(exit, on_the_page_fault_worker)
 	.death = DEATH_ON_WORKER,
 };
 
-static bool small_group_begin(void)
-{
-	char text[16];
-
-	rmdir(SMALL_GROUP);
-	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
-	snprintf(text, sizeof(text), "%lu", SMALL);
-	return !mkdir(SMALL_GROUP, 0755) &&
-	       !write_file(SMALL_GROUP "/memory.max", text);
-}
-
-static int small_group_end(void)
-{
-	long end = now_ms() + SIM_TIMEOUT_MS;
-
-	/* who was in it may not be quite gone */
-	while (rmdir(SMALL_GROUP) && errno != ENOENT) {
-		if (now_ms() > end)
-			return -ETIMEDOUT;
-		nap();
-	}
-	return 0;
-}
-
 static const char *death_unavailable(enum death death)
 {
-	if (death == DEATH_OOM && !small_group_begin())
+	if (death == DEATH_OOM && !group_begin(SMALL_GROUP, SMALL))
 		return "needs the memory controller of /sys/fs/cgroup (CONFIG_MEMCG)";
 	if (death == DEATH_ON_WORKER && late_file_begin())
 		return "needs a file in user space (CONFIG_FUSE_FS)";
@@ -883,7 +860,7 @@ FIXTURE_SETUP(exit)
 		SKIP(return, "%s", why);
 	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg)) {
 		late_file_end();
-		small_group_end();
+		group_end(SMALL_GROUP);
 		return;
 	}
 	written = mmap(NULL, 2 * WORK * PAGE, PROT_READ | PROT_WRITE,
@@ -896,7 +873,7 @@ FIXTURE_TEARDOWN_PARENT(exit)
 	EXPECT_EQ(0, order_end());
 	late_file_end();
 	teardown_sim(_metadata, &self->sim);
-	EXPECT_EQ(0, small_group_end());
+	EXPECT_EQ(0, group_end(SMALL_GROUP));
 }
 
 /* Of those of a row and a holder, the @n-th; there are three at least. */
