@@ -110,6 +110,8 @@ struct stress {
 	unsigned long deaths;
 	unsigned long churns;
 	unsigned long injections;
+	unsigned long no_queue;		/* times that no more were to be had */
+	unsigned long no_pasid;
 };
 
 extern struct stress *stress;

@@ -64,6 +64,10 @@ static int open_target(struct actor *a, struct target *t, struct queue *q,
 	}
 	call_fails(&c, FAIL_GET_QUEUE, -EBUSY);
 	call_fails(&c, FAIL_BIND, -EIO);
+	if (*fd == -EBUSY && !t->shaky)
+		stress_add(&stress->no_queue, 1);
+	if (*fd == -ENOSPC)
+		stress_add(&stress->no_pasid, 1);
 	return call_end(&c, *fd < 0 ? *fd : 0);
 }
 
