@@ -7,7 +7,7 @@
 
 #include "uacce_test.h"
 
-ONLY_IN_LANE("sim");
+MOSTLY_IN_LANE("sim");
 IN_PARALLEL;
 
 #define CROWD	8

@@ -747,6 +747,7 @@ static void everywhere(struct __test_metadata *_metadata, struct sim *sim,
 		}
 		cells++;
 	}
+	ASSERT_LT(0, cells);
 	fprintf(stderr, "# cells: %u\n", cells);
 }
 
