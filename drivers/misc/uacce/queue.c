@@ -189,6 +189,8 @@ void uacce_queue_mark_dead(struct uacce_queue *q)
 	scoped_guard(mutex, &q->map_lock)
 		WRITE_ONCE(q->dead, true);
 	wake_up_all(&q->wait);
+	/* It may be an open() that waits for hardware. */
+	wake_up_all(&q->uacce->idle);
 }
 
 static void uacce_queue_stop_locked(struct uacce_queue *q)
@@ -279,29 +281,38 @@ bool uacce_queue_try_put_hw(struct uacce_queue *q)
 	return true;
 }
 
+/* Return: whether it is worth while to ask the driver for hardware once more. */
+static bool uacce_queue_wait_for_puts(struct uacce_queue *q)
+{
+	struct uacce_device *uacce = q->uacce;
+
+	return wait_event_killable_timeout(uacce->idle,
+					   !atomic_read(&uacce->puts_pending) ||
+					   READ_ONCE(q->dead),
+					   UACCE_PUT_WAIT) >= 0;
+}
+
 /**
  * uacce_queue_get_hw() - get a hardware queue from the driver
  * @q: the queue, just made
  *
  * The queues of processes that exited a moment ago may still be on their way
- * back: a driver that refuses is asked again once they are there.
+ * back: a driver that has none is asked again once they are there.
  *
  * Return: 0 or the error of the driver, or -ENODEV if the device went meanwhile.
  */
 int uacce_queue_get_hw(struct uacce_queue *q)
 {
-	struct uacce_device *uacce = q->uacce;
+	bool pending;
 	int ret;
 
 	lockdep_assert_held(&q->lock);
 
+	/* Look before: they may be there by the time that the driver has refused. */
+	pending = atomic_read(&q->uacce->puts_pending);
 	ret = uacce_op_get(q);
-	if (ret && atomic_read(&uacce->puts_pending)) {
-		wait_event_killable_timeout(uacce->idle,
-					    !atomic_read(&uacce->puts_pending),
-					    UACCE_PUT_WAIT);
+	if (ret == -EBUSY && pending && uacce_queue_wait_for_puts(q))
 		ret = READ_ONCE(q->dead) ? -ENODEV : uacce_op_get(q);
-	}
 	if (ret)
 		return ret;
 
@@ -340,7 +351,7 @@ void uacce_queue_schedule_put(struct uacce_queue *q)
 	kref_get(&q->ref);
 	atomic_inc(&q->uacce->puts_pending);
 	if (!queue_work(uacce_put_wq, &q->put_work)) {
-		/* The one that is queued already cannot be the last. */
+		/* The one that is queued may be done by now, so this may be the last. */
 		if (atomic_dec_and_test(&q->uacce->puts_pending))
 			wake_up_all(&q->uacce->idle);
 		uacce_queue_put(q);

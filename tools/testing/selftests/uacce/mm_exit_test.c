@@ -11,6 +11,7 @@
 #include "uacce_test.h"
 #include "order.h"
 #include "kmsg.h"
+#include "late.h"
 
 #define BIG	(64UL << 20)
 
@@ -610,9 +611,11 @@ FIXTURE_TEARDOWN_PARENT(collector)
 /*
  * Each mapping makes fork and exit dearer, here a thousand times: the children get
  * none of those that only the harness and the C library's clocks have a use for.
+ * 32-bit programs make their system calls in the vDSO, too.
  */
 static void slim_children(void)
 {
+	const char *unused = sizeof(long) == 8 ? "[v" : "[vvar";
 	unsigned long start, end;
 	char line[256], perm[8];
 	FILE *maps;
@@ -622,7 +625,7 @@ static void slim_children(void)
 		return;
 	while (fgets(line, sizeof(line), maps)) {
 		if (sscanf(line, "%lx-%lx %7s", &start, &end, perm) == 3 &&
-		    (perm[3] == 's' || strstr(line, "[v")))
+		    (perm[3] == 's' || strstr(line, unused)))
 			madvise((void *)start, end - start, MADV_DONTFORK);
 	}
 	fclose(maps);
@@ -722,6 +725,30 @@ TEST_F(single, open_waits_for_the_queue_that_an_exit_gives_back)
 	EXPECT_GE(bg_wait(&opener), 0);
 }
 
+/* It was on its way back when the open() began, and the driver refuses all the same */
+TEST_F(single, open_asks_again_if_the_queue_came_back_while_it_was_refused)
+{
+	struct bg opener;
+	int i;
+
+	ASSERT_EQ(0, sim_hold(&self->sim, "put_queue", 1));
+	ASSERT_EQ(0, peer_exit(&self->owner));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "put_queue", 1));
+	ASSERT_EQ(0, sim_hold(&self->sim, "get_queue", 1));
+	ASSERT_EQ(0, sim_fail(&self->sim, "get_queue", 1));
+	ASSERT_EQ(0, bg_q_open(&opener, &self->sim));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "get_queue", 1));
+
+	ASSERT_EQ(0, sim_release(&self->sim, "put_queue"));
+	ASSERT_EQ(0, sim_wait_stat(&self->sim, "puts", 1));
+	/* what comes after the op is nothing that one can see: give it time */
+	for (i = 0; i < 10; i++)
+		nap();
+	ASSERT_EQ(0, sim_release(&self->sim, "get_queue"));
+	EXPECT_GE(bg_wait(&opener), 0);
+	EXPECT_EQ(2, sim_stat(&self->sim, "gets"));
+}
+
 TEST_F(single, log_names_the_device_whose_stop_takes_over_a_second)
 {
 	const char * const words[] = { self->sim.dev, "too slow", NULL };
@@ -731,6 +758,78 @@ TEST_F(single, log_names_the_device_whose_stop_takes_over_a_second)
 	ASSERT_EQ(0, sim_set(&self->sim, "inject/delay_stop_ms", 1100));
 	ASSERT_EQ(0, peer_exit(&self->owner));
 	EXPECT_EQ(1, log_count(mark, words));
+}
+
+/* Somebody who reads memory of the owner, that of a page which is not there yet */
+FIXTURE(reader)
+{
+	struct sim sim;
+	struct peer owner;
+	struct bg call;
+	int held;
+	char mem[40];
+};
+
+static void *late_page_of_peer;
+
+static long map_late_file(long unused1, long unused2, long unused3)
+{
+	int ret = late_file_map(&late_page_of_peer);
+
+	return ret ? ret : (long)late_page_of_peer;
+}
+
+static long read_memory(long path, long addr, long unused)
+{
+	int fd = open((const char *)path, O_RDONLY | O_CLOEXEC);
+	char c;
+
+	if (fd < 0)
+		return -errno;
+	return pread64(fd, &c, 1, (unsigned long)addr) == 1 ? 0 : -errno;
+}
+
+FIXTURE_SETUP(reader)
+{
+	struct sim_config cfg = {};
+	long addr;
+	int fd;
+
+	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
+		return;
+	if (late_file_begin())
+		SKIP(return, "needs a file in user space (CONFIG_FUSE_FS)");
+	ASSERT_EQ(0, peer_start(&self->owner));
+	fd = peer_call(&self->owner, open_queue, (long)&self->sim, 0, 0);
+	ASSERT_GE(fd, 0);
+	self->held = peer_take_fd(&self->owner, fd);
+	ASSERT_GE(self->held, 0);
+	addr = peer_call(&self->owner, map_late_file, 0, 0, 0);
+	/* the upper half is for errors only in so far as no page is there */
+	ASSERT_TRUE(addr >= 0 || addr < -4095);
+	snprintf(self->mem, sizeof(self->mem), "/proc/%d/mem", self->owner.pid);
+	ASSERT_EQ(0, bg_start(&self->call, read_memory, (long)self->mem, addr, 0));
+	ASSERT_EQ(0, late_file_wait());
+}
+
+FIXTURE_TEARDOWN_PARENT(reader)
+{
+	late_file_end();
+	teardown_sim(_metadata, &self->sim);
+}
+
+TEST_F(reader, address_space_lives_as_long_as_somebody_reads_its_memory)
+{
+	ASSERT_EQ(0, peer_kill(&self->owner));
+	EXPECT_EQ(0, sim_stat(&self->sim, "stops"));
+	EXPECT_EQ(1, sim_stat(&self->sim, "running"));
+	EXPECT_EQ(0, q_poll(self->held, 0) & POLLERR);
+
+	ASSERT_EQ(0, late_file_fill());
+	EXPECT_EQ(0, bg_wait(&self->call));
+	EXPECT_EQ(0, sim_wait_stat(&self->sim, "stops", 1));
+	EXPECT_EQ(0, q_not_dead(self->held));
+	EXPECT_EQ(0, wait_gone(&self->sim));
 }
 
 TEST_HARNESS_MAIN
