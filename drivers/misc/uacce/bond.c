@@ -96,6 +96,56 @@ static void uacce_bond_teardown(struct uacce_mm *bond)
 		uacce->binds--;
 }
 
+/*
+ * Unbind a bond all of whose queues are stopped, and let go of the address space. Only
+ * the first call does anything. It must not come while the bond is being bound. What
+ * belongs to a dead address space is left to its exit work.
+ *
+ * No lock may be held that mm_exit takes.
+ */
+static void uacce_bond_end(struct uacce_mm *bond)
+{
+	struct mm_struct *mm = bond->mm;
+	struct iommu_sva *handle;
+
+	scoped_guard(mutex, &bond->lock) {
+		handle = bond->handle;
+		if (bond->torn)
+			return;
+		/* It must not die before it is unbound: see the exit work. */
+		if (handle && !mmget_not_zero(mm))
+			return;
+		bond->torn = true;
+		bond->dead = true;
+	}
+
+	uacce_bond_teardown(bond);
+	if (handle)
+		mmput_async(mm);
+}
+
+static void uacce_bond_end_work(struct work_struct *work)
+{
+	struct uacce_mm *bond = container_of(work, struct uacce_mm, end_work);
+
+	uacce_bond_end(bond);
+	uacce_bond_put(bond);
+}
+
+/**
+ * uacce_bond_queue_end() - have a bond unbound for a device that goes away
+ * @bond: the bond; all its queues are stopped, and none will come
+ *
+ * In a work item, as unbinding waits for page faults under way, and these perhaps for
+ * a user: who takes the device away shall be able to say so meanwhile.
+ */
+void uacce_bond_queue_end(struct uacce_mm *bond)
+{
+	kref_get(&bond->ref);
+	if (!queue_work(uacce_bond_wq, &bond->end_work))
+		uacce_bond_put(bond);
+}
+
 static void uacce_bond_exit_work(struct work_struct *work)
 {
 	struct uacce_mm *bond = container_of(work, struct uacce_mm, exit_work);
@@ -137,6 +187,7 @@ static struct uacce_mm *uacce_bond_alloc(struct uacce_device *uacce,
 	mutex_init(&bond->lock);
 	INIT_LIST_HEAD(&bond->queues);
 	INIT_WORK(&bond->exit_work, uacce_bond_exit_work);
+	INIT_WORK(&bond->end_work, uacce_bond_end_work);
 	INIT_WORK(&bond->free_work, uacce_bond_free_work);
 	bond->uacce = uacce;
 	bond->mm = mm;
@@ -250,18 +301,11 @@ static struct iommu_sva *uacce_bond_sva_handle(struct uacce_mm *bond)
 static int uacce_bond_bind_locked(struct uacce_mm *bond)
 {
 	struct iommu_sva *handle;
-	u32 pasid;
 	int ret;
 
 	handle = uacce_bond_sva_handle(bond);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
-
-	pasid = iommu_sva_get_pasid(handle);
-	if (pasid == IOMMU_PASID_INVALID) {
-		ret = -ENODEV;
-		goto err_unbind;
-	}
 
 	/*
 	 * After the bind: notifiers run newest first, and ours has to stop the
@@ -270,22 +314,19 @@ static int uacce_bond_bind_locked(struct uacce_mm *bond)
 	kref_get(&bond->ref);
 	bond->notifier.ops = &uacce_mm_notifier_ops;
 	ret = mmu_notifier_register(&bond->notifier, bond->mm);
-	if (ret)
-		goto err_put;
+	if (ret) {
+		uacce_bond_put(bond);
+		iommu_sva_unbind_device(handle);
+		return ret;
+	}
 
-	mutex_lock(&bond->lock);
-	bond->pasid = pasid;
-	bond->handle = handle;
-	mutex_unlock(&bond->lock);
-	trace_uacce_bind(bond, pasid);
+	scoped_guard(mutex, &bond->lock) {
+		bond->pasid = iommu_sva_get_pasid(handle);
+		bond->handle = handle;
+	}
+	trace_uacce_bind(bond, bond->pasid);
 
 	return 0;
-
-err_put:
-	uacce_bond_put(bond);
-err_unbind:
-	iommu_sva_unbind_device(handle);
-	return ret;
 }
 
 /* Bind the address space, unless one of its other queues has done it. */
@@ -355,36 +396,6 @@ void uacce_bond_close(struct uacce_mm *bond)
 	uacce_bond_put(bond);
 }
 
-/**
- * uacce_bond_end() - unbind and let go of the address space
- * @bond: the bond; all its queues are stopped
- *
- * Only the first call does anything. It must not come while the bond is being
- * bound. What belongs to a dead address space is left to its exit work.
- *
- * Context: process context; sleeps. No lock held that mm_exit takes.
- */
-void uacce_bond_end(struct uacce_mm *bond)
-{
-	struct mm_struct *mm = bond->mm;
-	struct iommu_sva *handle;
-
-	scoped_guard(mutex, &bond->lock) {
-		handle = bond->handle;
-		if (bond->torn)
-			return;
-		/* It must not die before it is unbound: see the exit work. */
-		if (handle && !mmget_not_zero(mm))
-			return;
-		bond->torn = true;
-		bond->dead = true;
-	}
-
-	uacce_bond_teardown(bond);
-	if (handle)
-		mmput_async(mm);
-}
-
 /* From now on the bond gets no queues. */
 void uacce_bond_kill(struct uacce_mm *bond)
 {
@@ -440,7 +451,7 @@ struct uacce_mm *uacce_bond_next(struct uacce_device *uacce,
 	struct uacce_mm *bond, *next = NULL;
 
 	scoped_guard(mutex, &uacce->mm_lock) {
-		bond = prev ?: list_entry(&uacce->bonds, struct uacce_mm, node);
+		bond = list_prepare_entry(prev, &uacce->bonds, node);
 		list_for_each_entry_continue(bond, &uacce->bonds, node) {
 			if (kref_get_unless_zero(&bond->ref)) {
 				next = bond;
@@ -469,7 +480,7 @@ struct uacce_queue *uacce_bond_next_queue(struct uacce_mm *bond,
 	struct uacce_queue *q, *next = NULL;
 
 	scoped_guard(mutex, &bond->lock) {
-		q = prev ?: list_entry(&bond->queues, struct uacce_queue, node);
+		q = list_prepare_entry(prev, &bond->queues, node);
 		list_for_each_entry_continue(q, &bond->queues, node) {
 			if (kref_get_unless_zero(&q->ref)) {
 				next = q;

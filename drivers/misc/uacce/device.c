@@ -31,8 +31,9 @@ static void uacce_release(struct device *dev)
 }
 
 /*
- * What the device can do of what the driver asked for. It is too early to ask
- * whether PASID is enabled: the IOMMU driver does that with the first bind.
+ * What the device can do of what the driver asked for. Whether the IOMMU driver
+ * could enable what SVA takes besides PASIDs is nothing that one can ask: if not, the
+ * first bind fails.
  */
 static u32 uacce_negotiate(struct device *parent, u32 flags)
 {
@@ -173,9 +174,10 @@ EXPORT_SYMBOL_GPL(uacce_register);
  * mapped or bound, no op of the driver runs and none will be called. Files that
  * are open stay open, for nothing but to be closed.
  *
- * An op that does not return, or that waits for user space, delays this, and so
- * does an address space that takes long to die. Every 10 seconds the log tells,
- * and names the task.
+ * An op that does not return, or that waits for user space, delays this: every 10
+ * seconds the log names the task that it runs in. An address space delays this if it
+ * takes long to die, or to be unbound: the log tells how many there are. Ops behind
+ * sysfs are waited for in silence, before anything is stopped.
  *
  * Context: process context; sleeps. Not from an op, and not under a lock that
  *	an op takes.

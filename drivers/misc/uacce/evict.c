@@ -77,19 +77,27 @@ static bool uacce_evict_is_news(struct uacce_eviction *ev, const char *what, pid
 	return false;
 }
 
-static void uacce_evict_complain(struct uacce_eviction *ev, u32 id,
+/* The queue is the first of those that wait for that. */
+static void uacce_evict_complain(struct uacce_eviction *ev, const struct uacce_queue *q,
 				 const char *what, pid_t pid)
 {
 	struct task_struct *task;
+	const char *comm;
 
 	if (!ev->complain || !uacce_evict_is_news(ev, what, pid))
 		return;
 
 	guard(rcu)();
 	task = pid ? pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_PID) : NULL;
-	dev_warn(&ev->uacce->dev,
-		 "removing the device waits for queue %u: %s, task %s (pid %d)\n",
-		 id, what, task ? task->comm : "unknown", pid);
+	comm = task ? task->comm : "unknown";
+	if (q)
+		dev_warn(&ev->uacce->dev,
+			 "removing the device waits for queue %u: %s, task %s (pid %d)\n",
+			 q->id, what, comm, pid);
+	else
+		dev_warn(&ev->uacce->dev,
+			 "removing the device waits for a bind: %s, task %s (pid %d)\n",
+			 what, comm, pid);
 }
 
 static void uacce_evict_complain_queue(struct uacce_eviction *ev,
@@ -98,9 +106,9 @@ static void uacce_evict_complain_queue(struct uacce_eviction *ev,
 	const char *op = READ_ONCE(q->op);
 
 	if (op)
-		uacce_evict_complain(ev, q->id, op, READ_ONCE(q->op_pid));
+		uacce_evict_complain(ev, q, op, READ_ONCE(q->op_pid));
 	else
-		uacce_evict_complain(ev, q->id, "mmap, or the mmap_lock of its process",
+		uacce_evict_complain(ev, q, "mmap, or the mmap_lock of its process",
 				     uacce_regions_pid(q));
 }
 
@@ -183,10 +191,10 @@ static bool uacce_evict_unbind(struct uacce_eviction *ev)
 		/* Once we had this lock, no bind is under way and none begins. */
 		if (mutex_trylock(&bond->bind_lock)) {
 			mutex_unlock(&bond->bind_lock);
-			uacce_bond_end(bond);
+			uacce_bond_queue_end(bond);
 		} else {
 			done = false;
-			uacce_evict_complain(ev, 0, "open",
+			uacce_evict_complain(ev, NULL, "open",
 					     READ_ONCE(bond->bind_pid));
 		}
 	}
@@ -195,8 +203,9 @@ static bool uacce_evict_unbind(struct uacce_eviction *ev)
 }
 
 /*
- * Others may be at it: a close(), or the exit work of an address space that died
- * before. Until they are done they use the parent.
+ * Those who are at it, be they work of ours, of an address space that died before, or
+ * a close(), use the parent until they are done. They wait for page faults, and thus
+ * perhaps for a user.
  */
 static bool uacce_evict_is_unbound(struct uacce_eviction *ev)
 {

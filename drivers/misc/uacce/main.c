@@ -37,8 +37,8 @@ err_bond:
 static void __exit uacce_exit(void)
 {
 	uacce_device_module_exit();
-	/* A notifier may be about to queue puts; those hold bonds. */
 	uacce_bond_module_drain();
+	/* Puts hold queues, and the last of a bond queues work to free that. */
 	uacce_queue_module_exit();
 	uacce_bond_module_exit();
 }

@@ -158,7 +158,7 @@ int uacce_region_mmap(struct uacce_queue *q, struct vm_area_struct *vma)
 		 * What it mapped before it failed must go before the queue can
 		 * be put, so do not leave that to the end of mmap().
 		 */
-		zap_vma_range(vma, vma->vm_start, vma->vm_end - vma->vm_start);
+		zap_vma(vma);
 		uacce_region_unclaim(q, region);
 	}
 

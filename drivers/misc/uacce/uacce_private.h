@@ -13,8 +13,8 @@
  * one bond without an address space, which just keeps its queues.
  *
  * References: a queue is held by its file, by its work items and by whoever walks
- * over it; it holds its bond. A bond is also held by its notifier, its exit
- * work, its users; it holds the device. Queue and bond stay on the list of
+ * over it; it holds its bond. A bond is also held by its notifier, its work
+ * items, its users; it holds the device. Queue and bond stay on the list of
  * what is above them until their last reference goes: thus a walker that holds
  * one finds the next from it, and a queue whose close() is under way is still
  * found by those who must wait for it. Lists are walked with
@@ -84,6 +84,7 @@ struct iommu_sva;
  * @pasid: of @handle
  * @notifier: on @mm, newer than the IOMMU driver's own
  * @exit_work: tears the bond down after the address space died
+ * @end_work: tears it down for a device that goes
  * @free_work: frees the bond, as its last reference may go in atomic context
  */
 struct uacce_mm {
@@ -103,6 +104,7 @@ struct uacce_mm {
 	u32 pasid;
 	struct mmu_notifier notifier;
 	struct work_struct exit_work;
+	struct work_struct end_work;
 	struct work_struct free_work;
 };
 
@@ -114,7 +116,7 @@ void uacce_bond_close(struct uacce_mm *bond);
 int uacce_bond_add_queue(struct uacce_mm *bond, struct uacce_queue *q);
 void uacce_bond_del_queue(struct uacce_mm *bond, struct uacce_queue *q);
 void uacce_bond_kill(struct uacce_mm *bond);
-void uacce_bond_end(struct uacce_mm *bond);
+void uacce_bond_queue_end(struct uacce_mm *bond);
 struct uacce_mm *uacce_bond_next(struct uacce_device *uacce,
 				 struct uacce_mm *prev);
 struct uacce_queue *uacce_bond_next_queue(struct uacce_mm *bond,

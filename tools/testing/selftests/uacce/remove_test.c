@@ -892,11 +892,15 @@ static long named_info(long fd, long info, long unused)
 	return q_info(fd, (struct vaccel_info *)info);
 }
 
+/* So many that not all are named: one of them for what keeps three queues busy */
+#define LAGGARDS	12
+#define NAMED		10
+
 /* Takes ten seconds twice, and has nothing to do with SVA: so for one variant only */
 FIXTURE(patience)
 {
 	struct sim sim;
-	int fd;
+	struct peer peer;
 	long mark;
 };
 
@@ -906,8 +910,7 @@ FIXTURE_SETUP(patience)
 
 	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg))
 		return;
-	self->fd = q_open(&self->sim);
-	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(0, peer_start(&self->peer));
 	self->mark = log_mark("uacce: test of a removal that takes long");
 	ASSERT_GE(self->mark, 0);
 }
@@ -917,34 +920,84 @@ FIXTURE_TEARDOWN_PARENT(patience)
 	teardown_sim(_metadata, &self->sim);
 }
 
-TEST_F(patience, log_names_again_and_again_the_task_that_a_removal_waits_for)
+/* How many lines name the removal and @word since @mark? */
+static int complaints(const struct sim *sim, long mark, const char *word)
 {
-	const char * const words[] = { self->sim.dev, "uacce_laggard", NULL };
-	struct vaccel_info info;
-	struct bg caller, remover;
+	const char * const words[] = { sim->dev, "removing", word, NULL };
 
-	ASSERT_EQ(0, sim_hold(&self->sim, "ioctl", 1));
-	ASSERT_EQ(0, bg_start(&caller, named_info, self->fd, (long)&info, 0));
-	ASSERT_EQ(0, sim_wait_held(&self->sim, "ioctl", 1));
-	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
-	EXPECT_EQ(0, log_wait(self->mark, words, 10000 + SIM_TIMEOUT_MS));
-	self->mark = log_mark("uacce: it waits for it still");
-	EXPECT_EQ(0, log_wait(self->mark, words, 10000 + SIM_TIMEOUT_MS));
-	EXPECT_FALSE(bg_done(&remover));
-	ASSERT_EQ(0, sim_release(&self->sim, "ioctl"));
-	EXPECT_EQ(0, bg_wait(&remover));
-	EXPECT_EQ(0, bg_wait(&caller));
+	return log_count(mark, words);
 }
 
-/* An address space that dies slowly uses two devices, of which one is removed. */
-FIXTURE(dying)
+/* One task that maps keeps three queues waiting, and each of the others one. */
+TEST_F(patience, log_names_again_and_again_each_task_that_a_removal_waits_for)
+{
+	const char * const last[] = { self->sim.dev, "more than these", NULL };
+	struct bg caller[LAGGARDS], remover;
+	struct vaccel_info info[LAGGARDS];
+	int fd, i, round;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, peer_call(&self->peer, peer_open_queue, (long)&self->sim,
+				       0, 0));
+	ASSERT_EQ(0, sim_hold(&self->sim, "mmap", 1));
+	ASSERT_EQ(0, peer_send(&self->peer, op_mmap, (long)&self->sim, 0, 0));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "mmap", 1));
+
+	ASSERT_EQ(0, sim_hold(&self->sim, "ioctl", LAGGARDS));
+	for (i = 0; i < LAGGARDS; i++) {
+		fd = q_open(&self->sim);
+		ASSERT_GE(fd, 0);
+		ASSERT_EQ(0, bg_start(&caller[i], named_info, fd, (long)&info[i], 0));
+	}
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "ioctl", LAGGARDS));
+
+	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
+	for (round = 0; round < 2; round++) {
+		EXPECT_EQ(0, log_wait(self->mark, last, 10000 + SIM_TIMEOUT_MS));
+		/* queues are looked at in the order in which they were opened */
+		EXPECT_EQ(1, complaints(&self->sim, self->mark, "mmap_lock"));
+		EXPECT_EQ(NAMED - 1, complaints(&self->sim, self->mark, "uacce_laggard"));
+		EXPECT_EQ(NAMED + 1, complaints(&self->sim, self->mark, "removing"));
+		self->mark = log_mark("uacce: it waits for them still");
+		ASSERT_GE(self->mark, 0);
+	}
+	EXPECT_FALSE(bg_done(&remover));
+	ASSERT_EQ(0, sim_release(&self->sim, "mmap"));
+	ASSERT_EQ(0, sim_release(&self->sim, "ioctl"));
+	EXPECT_EQ(0, bg_wait(&remover));
+	for (i = 0; i < LAGGARDS; i++)
+		EXPECT_EQ(0, bg_wait(&caller[i]));
+	EXPECT_EQ(0, peer_recv(&self->peer));
+}
+
+/*
+ * Two address spaces that take long to be unbound. One dies and uses two devices, of
+ * which the other is slow to stop; the device waits for a page of the other, and that
+ * for user space.
+ */
+FIXTURE(slow_unbind)
 {
 	struct sim sim, slow;
-	struct peer peer;
+	struct peer dying, late;
 	long mark;
 };
 
-FIXTURE_SETUP(dying)
+static long peer_submit_late_page(long sim, long unused1, long unused2)
+{
+	struct vaccel_desc crc = {
+		.opcode = VACCEL_OP_CRC32, .src_len = getpagesize(),
+	};
+	long ret = peer_open_queue(sim, 0, 0);
+	void *page;
+
+	ret = ret ? ret : late_file_map(&page);
+	if (ret)
+		return ret;
+	crc.src = (unsigned long)page;
+	return vaccel_submit(&peer_queue, &crc);
+}
+
+FIXTURE_SETUP(slow_unbind)
 {
 	struct sim_config cfg = {};
 	int fd;
@@ -952,39 +1005,48 @@ FIXTURE_SETUP(dying)
 	if (!setup_sim(_metadata, &self->sim, "ksft", &cfg) ||
 	    !setup_sim(_metadata, &self->slow, "slow", &cfg))
 		return;
-	ASSERT_EQ(0, peer_start(&self->peer));
-	ASSERT_GE(peer_open(&self->peer, &self->sim), 0);
+	if (late_file_begin())
+		SKIP(return, "needs a file in user space (CONFIG_FUSE_FS)");
+	ASSERT_EQ(0, peer_start(&self->dying));
+	ASSERT_GE(peer_open(&self->dying, &self->sim), 0);
 	/* the one that was bound last hears of the end first */
-	fd = peer_open(&self->peer, &self->slow);
+	fd = peer_open(&self->dying, &self->slow);
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, peer_q_start(&self->peer, fd));
-	self->mark = log_mark("uacce: test of a removal that waits for an exit");
+	ASSERT_EQ(0, peer_q_start(&self->dying, fd));
+	ASSERT_EQ(0, peer_start(&self->late));
+	self->mark = log_mark("uacce: test of a removal that waits for address spaces");
 	ASSERT_GE(self->mark, 0);
 }
 
-FIXTURE_TEARDOWN_PARENT(dying)
+FIXTURE_TEARDOWN_PARENT(slow_unbind)
 {
+	late_file_end();
 	sim_release_all(&self->slow);
 	teardown_sim(_metadata, &self->sim);
 	teardown_sim(_metadata, &self->slow);
 }
 
-TEST_F(dying, log_tells_that_a_removal_waits_for_an_address_space)
+TEST_F(slow_unbind, log_tells_for_how_many_address_spaces_a_removal_waits)
 {
-	const char * const words[] = { self->sim.dev, "address space", NULL };
+	const char * const words[] = { self->sim.dev, "2 address spaces", NULL };
 	struct bg remover;
 
 	ASSERT_EQ(0, sim_hold(&self->slow, "stop", 1));
-	ASSERT_EQ(0, peer_begin_exit(&self->peer));
+	ASSERT_EQ(0, peer_begin_exit(&self->dying));
 	ASSERT_EQ(0, sim_wait_held(&self->slow, "stop", 1));
+	ASSERT_EQ(0, peer_call(&self->late, peer_submit_late_page, (long)&self->sim,
+			       0, 0));
+	ASSERT_EQ(0, late_file_wait());
+
 	ASSERT_EQ(0, bg_sim_kill(&remover, &self->sim));
 	EXPECT_EQ(0, log_wait(self->mark, words, 10000 + SIM_TIMEOUT_MS));
 	EXPECT_FALSE(bg_done(&remover));
 	EXPECT_EQ(0, sim_stat(&self->sim, "queues"));
+	ASSERT_EQ(0, late_file_fill());
 	ASSERT_EQ(0, sim_release(&self->slow, "stop"));
 	EXPECT_EQ(0, bg_wait(&remover));
 	EXPECT_EQ(0, sim_not_clean(&self->sim));
-	EXPECT_EQ(0, peer_wait(&self->peer));
+	EXPECT_EQ(0, peer_wait(&self->dying));
 }
 
 /*
