@@ -72,9 +72,9 @@ struct uacce_qfile_region {
  * @get_available_instances: How many queues can still be had; shown in sysfs.
  *	Optional.
  * @get_queue: Give @q a hardware queue. @arg is the PASID (0 without SVA). A
- *	negative error refuses the open and is what open() returns; if queues of
- *	dead processes are just coming back, it is called once more first.
- *	Optional.
+ *	negative error refuses the open and is what open() returns. -EBUSY if there
+ *	is none left: if queues of dead processes are just coming back, the core
+ *	waits for them, for a second at most, and calls this once more. Optional.
  * @put_queue: Take the hardware queue back. The queue is stopped and no user
  *	mapping of its regions is left: memory behind them may be freed here.
  *	Called exactly once for each successful @get_queue, perhaps from a work
@@ -86,15 +86,17 @@ struct uacce_qfile_region {
  * @stop_queue: Make the queue stop. When it returns, the device must not access
  *	memory for this queue any more, and should have forgotten the PASID. Called
  *	exactly once for each successful @start_queue; also when the address space
- *	dies, perhaps on the IOMMU's page fault worker and always with every other
- *	exiting address space waiting. Hence it must be bounded (milliseconds, not
- *	seconds), must abort what is outstanding, and must not wait for answers to
- *	page faults. Optional.
+ *	dies, perhaps on the IOMMU's page fault worker, and with others that die
+ *	and have an mmu_notifier (KVM, RDMA, ...) waiting. Hence it must be bounded
+ *	(milliseconds, not seconds), must abort what is outstanding, and must not
+ *	wait for answers to page faults. Optional.
  * @is_q_updated: Is there something for user space to look at (1) or not (0)?
  *	Answers poll(). Must not sleep; may run beside any other op. Optional.
- * @mmap: Map all of region @qfr->type into @vma at once (remap_pfn_range(),
- *	vm_insert_pages(), dma_mmap_coherent()...). The core has checked type, size
- *	and owner; it sets vm_ops, vm_private_data, vm_pgoff and the flags
+ * @mmap: Fill @vma, all of it at once, with the beginning of region @qfr->type
+ *	(remap_pfn_range(), vm_insert_pages(), dma_mmap_coherent()...). It may be
+ *	shorter than the region, but not longer: the core has checked that, type and
+ *	owner. vm_pgoff is the region's number; set it to 0 for helpers that take it
+ *	for an offset. The core sets vm_ops, vm_private_data, vm_pgoff and the flags
  *	after this op, whatever it put there. May run beside any op of the
  *	same queue; caller holds the mmap_lock for writing. Optional; without
  *	it nothing can be mapped.
@@ -110,6 +112,12 @@ struct uacce_qfile_region {
  * process, may access user memory. No op may call mmput() (mmput_async() is
  * fine) or mmu_notifier_unregister(), nor uacce_remove(), which waits for all of
  * them.
+ *
+ * Those behind sysfs, @get_available_instances, @get_isolate_state and the two of the
+ * threshold, may sleep and run beside everything else. uacce_remove() waits for them
+ * before it stops the first queue. So they must be short, and not wait for a lock
+ * that is held around something long. What @get_available_instances returns is shown
+ * as it is, a negative error as well.
  *
  * No op runs, and none will be called, once uacce_remove() returned.
  */
