@@ -9,10 +9,10 @@
 
 /*
  * How often a request is repeated for which the system had no room, and after how
- * many microseconds
+ * many milliseconds at most
  */
 #define VACCEL_PRI_RETRIES	1000
-#define VACCEL_PRI_RETRY_US	1000
+#define VACCEL_PRI_PAUSE	16
 
 #define vaccel_gauge(d, name)	\
 	((d)->counters[(VACCEL_DIAG_##name - VACCEL_DIAG) / 4])
@@ -211,6 +211,18 @@ static int vaccel_pri_wait(struct vaccel_queue *q)
 	return again;
 }
 
+/*
+ * Let the system make room. A request that it does not take costs it time, too, so the
+ * longer it takes the less often it is asked.
+ */
+static void vaccel_pri_pause(struct vaccel_queue *q, unsigned int tries)
+{
+	QEMU_LOCK_GUARD(&q->lock);
+	if (!vaccel_aborted(q))
+		qemu_cond_timedwait(&q->cond, &q->lock,
+				    MIN(tries, VACCEL_PRI_PAUSE));
+}
+
 static void vaccel_pri_prepare(struct vaccel_queue *q, enum vaccel_verdict which)
 {
 	struct vaccel_batch *b = &q->batch;
@@ -248,7 +260,7 @@ int vaccel_pri_ask(struct vaccel_queue *q)
 			return again;
 		if (!again || ++tries > VACCEL_PRI_RETRIES)
 			break;
-		g_usleep(VACCEL_PRI_RETRY_US);
+		vaccel_pri_pause(q, tries);
 		qatomic_add(&vaccel_gauge(d, PAGE_RETRIES), again);
 		vaccel_pri_prepare(q, VACCEL_NO_ROOM);
 	}
