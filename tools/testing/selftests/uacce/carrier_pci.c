@@ -367,6 +367,7 @@ static const struct {
 	{ "stats/translations", VACCEL_DIAG_TRANSLATIONS, false },
 	{ "stats/page_faults", VACCEL_DIAG_PAGE_REQUESTS, false },
 	{ "stats/page_faults_failed", VACCEL_DIAG_PAGE_REFUSED, false },
+	{ "stats/page_no_room", VACCEL_DIAG_PAGE_NO_ROOM, false },
 	{ "stats/page_retries", VACCEL_DIAG_PAGE_RETRIES, false },
 	{ "stats/page_in_flight", VACCEL_DIAG_PAGE_IN_FLIGHT, false },
 	{ "stats/page_most", VACCEL_DIAG_PAGE_MOST, false },
@@ -382,6 +383,7 @@ static const struct {
 } points[] = {
 	{ "engine", VACCEL_DIAG_ENGINE },
 	{ "dma", VACCEL_DIAG_DMA },
+	{ "page_request", VACCEL_DIAG_REQUEST },
 	{ "page_response", VACCEL_DIAG_PAGE },
 	{ "device_stop", VACCEL_DIAG_STOP },
 	{ "device_reset", VACCEL_DIAG_RESET },

@@ -83,6 +83,8 @@ static void vaccel_point_set_hold(struct vaccel_dev *d, struct vaccel_point *p,
 	if (!n) {
 		p->release++;
 		qemu_cond_broadcast(&d->diag_cond);
+		/* What is held at REQUEST is not a worker */
+		qemu_bh_schedule(d->pri_bh);
 	}
 }
 
@@ -271,6 +273,10 @@ static void vaccel_diag_action(struct vaccel_dev *d, uint32_t action)
 	case VACCEL_DIAG_AER_LOST:
 		vaccel_link_break(d, 2);
 		break;
+	case VACCEL_DIAG_BURST:
+		vaccel_point_set_hold(d, &d->points[VACCEL_DIAG_REQUEST], 0);
+		vaccel_pri_burst(d);
+		break;
 	case VACCEL_DIAG_UNPLUG:
 		d->pressed = true;
 		object_ref(OBJECT(d));
@@ -323,7 +329,7 @@ uint32_t vaccel_diag_read(struct vaccel_dev *d, uint32_t reg)
 		case VACCEL_DIAG_HOLD(0):
 			return p->hold;
 		case VACCEL_DIAG_HELD(0):
-			return p->held;
+			return qatomic_read(&p->held);
 		case VACCEL_DIAG_FAIL(0):
 			return p->fail;
 		}

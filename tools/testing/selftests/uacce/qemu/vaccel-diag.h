@@ -20,6 +20,7 @@
 #define VACCEL_DIAG_AER_FATAL		6	/* AER reports a fatal one */
 #define VACCEL_DIAG_AER_LINK		7	/* and VANISH, until the next reset of the bus */
 #define VACCEL_DIAG_AER_LOST		8	/* and VANISH, until the second one */
+#define VACCEL_DIAG_BURST		9	/* what is held at REQUEST goes, multiplied */
 #define VACCEL_DIAG_LIMIT	0x8004		/* RW: shown in QUEUES if not 0 */
 
 /* What must never happen */
@@ -44,6 +45,7 @@
 #define VACCEL_DIAG_PAGE_MOST	0x8058		/* the most there were at a time */
 #define VACCEL_DIAG_INVALIDATIONS 0x805c	/* by the IOMMU, of what was cached */
 #define VACCEL_DIAG_IN_VAIN	0x8060		/* accesses to BAR 0 while it was gone */
+#define VACCEL_DIAG_PAGE_NO_ROOM 0x8064		/* page requests not taken: the queue was full */
 
 /* Points where the device can be held up, three registers each */
 #define VACCEL_DIAG_HOLD(point)	(0x8100 + (point) * 0x10)	/* RW: next n, -1: all, 0: none */
@@ -54,6 +56,10 @@
 #define VACCEL_DIAG_PAGE	2	/* a page answer is about to be used; fails: refused */
 #define VACCEL_DIAG_STOP	3	/* STOP is about to be over; RESET does not wait for this */
 #define VACCEL_DIAG_RESET	4	/* RESET is about to be over, if it had something to end */
-#define VACCEL_DIAG_POINTS	5
+#define VACCEL_DIAG_REQUEST	5	/* page requests that are to be sent; all or none */
+#define VACCEL_DIAG_POINTS	6
+
+/* Requests that each of those held becomes in a BURST: a group, all for its page */
+#define VACCEL_DIAG_BURST_GROUP	64
 
 #endif

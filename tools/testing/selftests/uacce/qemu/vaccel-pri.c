@@ -2,7 +2,8 @@
 /*
  * vaccel: page requests. A worker leaves what it asks for in a list; a bottom half,
  * which has the BQL, sends it, as far as the system allowed requests in flight.
- * Each page is a group of its own, so each has an answer of its own.
+ * Each page is a group of its own, so each has an answer of its own. A test can have
+ * each sent as a group of many.
  */
 #include "vaccel.h"
 #include "hw/pci/pcie.h"
@@ -114,16 +115,17 @@ static void vaccel_pri_sent(struct vaccel_dev *d, struct vaccel_request *r,
 }
 
 /*
- * Send a request, or find that it is no longer wanted. The queue is locked in
- * between, so that its RESET is not over before the request is on its way.
+ * Send a request, @n times in a group of which the last one is answered, or find that
+ * it is no longer wanted. The queue is locked in between, so that its RESET is not
+ * over before the request is on its way.
  *
  * Return: 0 if it was sent, -ECANCELED or why it could not be sent
  */
 static int vaccel_pri_send(struct vaccel_dev *d, struct vaccel_request *r,
-			   unsigned int prg)
+			   unsigned int prg, unsigned int n)
 {
 	struct vaccel_queue *q = r->q;
-	int ret;
+	int ret = 0;
 
 	QEMU_LOCK_GUARD(&q->lock);
 	if (q->batch.seq != r->seq)
@@ -133,35 +135,76 @@ static int vaccel_pri_send(struct vaccel_dev *d, struct vaccel_request *r,
 	r->space = q->space;
 	if (q->pasid != (VACCEL_PCI_PASID_VALID | r->space->pasid))
 		vaccel_count(d, DMA_RETIRED);
-	ret = pci_pri_request_page(PCI_DEVICE(d), r->space->pasid, false, false,
-				   r->addr, true, prg, true, r->write);
+	while (n-- && !ret)
+		ret = pci_pri_request_page(PCI_DEVICE(d), r->space->pasid,
+					   false, false, r->addr, !n, prg, true,
+					   r->write);
 	if (!ret)
 		vaccel_pri_sent(d, r, prg);
 	return ret;
 }
 
-/* Send what waits */
-static void vaccel_pri_flush(void *opaque)
+/* Send what waits, in groups of @n; pri_lock is held */
+static void vaccel_pri_send_all(struct vaccel_dev *d, unsigned int n)
 {
-	struct vaccel_dev *d = opaque;
 	struct vaccel_request *r;
 	int prg, ret;
 
-	QEMU_LOCK_GUARD(&d->pri_lock);
 	while ((r = QTAILQ_FIRST(&d->requests))) {
 		prg = vaccel_pri_free_prg(d);
 		/* A function whose PRI is disabled may not send at all */
 		if (prg < 0 && pcie_pri_enabled(PCI_DEVICE(d)))
 			break;
 		QTAILQ_REMOVE(&d->requests, r, link);
-		ret = prg < 0 ? -EPERM : vaccel_pri_send(d, r, prg);
+		ret = prg < 0 ? -EPERM : vaccel_pri_send(d, r, prg, n);
 		if (!ret)
 			continue;
+		if (ret == -ENOSPC)
+			vaccel_count(d, PAGE_NO_ROOM);
 		if (ret != -ECANCELED)
 			vaccel_pri_deliver(r, ret == -ENOSPC ? VACCEL_NO_ROOM :
 						  VACCEL_REFUSED);
 		g_free(r);
 	}
+}
+
+/* Does a test want what waits to be kept? How much that is; pri_lock is held */
+static bool vaccel_pri_held(struct vaccel_dev *d)
+{
+	struct vaccel_point *p = &d->points[VACCEL_DIAG_REQUEST];
+	bool hold = qatomic_read(&p->hold);
+	struct vaccel_request *r;
+	unsigned int n = 0;
+
+	if (hold)
+		QTAILQ_FOREACH(r, &d->requests, link)
+			n++;
+	qatomic_set(&p->held, n);
+	return hold;
+}
+
+static void vaccel_pri_flush(void *opaque)
+{
+	struct vaccel_dev *d = opaque;
+
+	QEMU_LOCK_GUARD(&d->pri_lock);
+	if (!vaccel_pri_held(d))
+		vaccel_pri_send_all(d, 1);
+}
+
+/**
+ * vaccel_pri_burst() - send what a test has held until now, and much more
+ * @d: the device; the BQL is held
+ *
+ * All of it arrives before any processor can answer. What makes it much is that it
+ * is sent in groups: more than what was allowed, as if several devices, each of which
+ * was allowed as much as the system has room for, had all used that.
+ */
+void vaccel_pri_burst(struct vaccel_dev *d)
+{
+	QEMU_LOCK_GUARD(&d->pri_lock);
+	if (!vaccel_pri_held(d))
+		vaccel_pri_send_all(d, VACCEL_DIAG_BURST_GROUP);
 }
 
 /* Leave those requests of the queue's batch that have no answer to be sent */
@@ -291,6 +334,7 @@ void vaccel_pri_forget(struct vaccel_dev *d)
 		QTAILQ_REMOVE(&d->requests, r, link);
 		g_free(r);
 	}
+	vaccel_pri_held(d);
 	for (i = 0; i < VACCEL_PRGS; i++)
 		g_free(vaccel_pri_take(d, i));
 	QLIST_FOREACH(space, &d->spaces, link)

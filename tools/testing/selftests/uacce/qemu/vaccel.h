@@ -60,7 +60,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(vaccel_dev, VACCEL)
 struct vaccel_queue;
 
 /* Counters are registers: the index is (register - VACCEL_DIAG) / 4 */
-#define VACCEL_COUNTERS		0x19
+#define VACCEL_COUNTERS		0x1a
 #define vaccel_count(d, name)	\
 	qatomic_inc(&(d)->counters[(VACCEL_DIAG_##name - VACCEL_DIAG) / 4])
 
@@ -345,6 +345,7 @@ void vaccel_atc_check(struct vaccel_queue *q, struct vaccel_xlate *x);
 void vaccel_pri_init(struct vaccel_dev *d);
 void vaccel_pri_exit(struct vaccel_dev *d);
 void vaccel_pri_forget(struct vaccel_dev *d);
+void vaccel_pri_burst(struct vaccel_dev *d);
 void vaccel_pri_answer(IOMMUPRINotifier *n, IOMMUPRIResponse *response);
 int vaccel_pri_ask(struct vaccel_queue *q);
 
