@@ -141,7 +141,7 @@ boot()
 	judge=$!
 	while kill -0 $judge 2>/dev/null; do
 		sleep 1
-		"$VM/scan-log.sh" "$job/console.log" >"$job/splats" || break
+		"$VM/scan-log.sh" --part "$job/console.log" >"$job/splats" || break
 	done
 	# a machine that somebody else ended says nothing about the mutant
 	if kill -0 $judge 2>/dev/null ||
@@ -167,7 +167,7 @@ judge_job()
 {
 	local job=$1 rc=$2 splat test
 
-	splat=$("$VM/scan-log.sh" "$job/console.log" |
+	splat=$("$VM/scan-log.sh" --part "$job/console.log" |
 		sed -n '1s/^[0-9]*:\(\[[^]]*\] \)*//p') || :
 	# one that quits early, behind a pipe, would end us with it
 	test=$(sed -n '/^fail sim1: /{s///p;q}' "$job/counts")

@@ -3,6 +3,8 @@
 #
 # scan-log.sh FILE: print what the kernel reported as a mistake of its own, and
 # fail if there was any. What drivers say with dev_warn() or pr_err() is not.
+# A log that is not whole fails as well: what is not there looks clean.
+# "scan-log.sh --part FILE" takes one that is still being written, or was cut short.
 # "scan-log.sh --context FILE" prints the whole reports and never fails.
 
 pattern='WARNING: |BUG: |BUG [a-z_]+.*: |kernel BUG at|Oops|Kernel panic|'
@@ -74,9 +76,33 @@ elsewhere='
 	{ print }
 	END { if (first != "") over() }'
 
+# not_whole FILE: why that is not all that the kernel of a guest said; fails if it is.
+# The last line is what it says once the guest's init has come to its end.
+not_whole()
+{
+	if [ ! -s "$1" ]; then
+		echo "the kernel log is empty: $1"
+	elif ! grep -aq '\] Linux version ' "$1"; then
+		echo "the kernel log has no beginning, which is \"Linux version\""
+	elif grep -aq 'printk messages dropped' "$1"; then
+		echo "the kernel log has gaps: $(grep -a 'messages dropped' "$1" | head -n 1)"
+	elif ! grep -aq '\] reboot: Power down' "$1"; then
+		echo "the kernel log has no end, which is \"reboot: Power down\""
+	else
+		return 1
+	fi
+}
+
+mode=
+case $1 in
+--*)
+	mode=$1
+	shift ;;
+esac
+
 # --context: with the program that ran and what belongs to the report
-if [ "$1" = --context ]; then
-	LC_ALL=C awk "$elsewhere" "$2" |
+if [ "$mode" = --context ]; then
+	LC_ALL=C awk "$elsewhere" "$1" |
 	awk -v pattern="$pattern" -v harmless="$harmless" "$asked_for"'
 		/uacce-vm: (start|end)/ { where = $0; next }
 		$0 ~ pattern && $0 !~ harmless {
@@ -88,5 +114,12 @@ if [ "$1" = --context ]; then
 	exit 0
 fi
 
+if [ ! -r "$1" ]; then
+	echo "there is no kernel log that could be read: $1"
+	exit 1
+fi
+rc=0
 ! LC_ALL=C awk "$elsewhere" "$1" | LC_ALL=C awk "$asked_for"' { print }' |
-	LC_ALL=C grep -anE "$pattern" | grep -vE "$harmless"
+	LC_ALL=C grep -anE "$pattern" | grep -vE "$harmless" || rc=1
+[ "$mode" = --part ] || ! not_whole "$1" || rc=1
+exit $rc

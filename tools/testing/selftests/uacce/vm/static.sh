@@ -230,7 +230,7 @@ bad_lines_are_caught()
 
 	while read -r line; do
 		echo "$line" >"$work/line"
-		if "$VM/scan-log.sh" "$work/line" >/dev/null; then
+		if "$VM/scan-log.sh" --part "$work/line" >/dev/null; then
 			echo "missed: $line"
 			rc=1
 		fi
@@ -238,14 +238,28 @@ bad_lines_are_caught()
 	return $rc
 }
 
+# with SED-SCRIPT: the good log, but for what that changes
+with()
+{
+	sed "$1" "$VM/control/good.log" >"$work/log"
+	"$VM/scan-log.sh" "$work/log"
+}
+
 flags "the log scanner flags a log with one WARNING" WARNING \
-	"$VM/scan-log.sh" <(echo '[    1.0] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x0/0x1')
+	with '2i [    1.0] WARNING: CPU: 0 PID: 1 at a.c:1 f+0x0/0x1'
 clean "the log scanner catches $(wc -l <"$VM/control/bad.log") kinds of reports" \
 	bad_lines_are_caught
 flags "the log scanner flags a race that names us" 'BUG: KCSAN' \
-	"$VM/scan-log.sh" "$VM/control/race.log"
+	"$VM/scan-log.sh" --part "$VM/control/race.log"
 clean "the log scanner accepts what is harmless" \
 	"$VM/scan-log.sh" "$VM/control/good.log"
+flags "the log scanner misses a log" "there is no kernel log" \
+	"$VM/scan-log.sh" "$work/no-such-log"
+flags "the log scanner misses what should be in a log" "is empty" with d
+flags "the log scanner misses the beginning of a log" "no beginning" with 1d
+flags "the log scanner misses lines that the kernel dropped" "has gaps" \
+	with '2i ** 5 printk messages dropped **'
+flags "the log scanner misses the end of a log" "no end" with '/Power down/d'
 clean "the report catches short, missing, failed and hanging tests" \
 	python3 "$VM/report_test.py"
 
