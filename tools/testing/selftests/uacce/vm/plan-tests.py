@@ -4,8 +4,9 @@
 plan-tests.py DIRECTORY SECONDS MACHINES TIMES LANE [PATTERN]: say who runs what.
 
 DIRECTORY holds the installed selftests and .programs, the list of them. Each
-program that was built with the kselftest harness is asked for its tests, here
-on the host, so that a test which never shows up in the guest is missed. Writes
+program that was built with the kselftest harness, which is one named *_test or
+*_test_32, is asked for its tests, here on the host, so that a test which never shows
+up in the guest is missed: it is an error if one cannot say. Writes
 for each machine N, at most MACHINES, DIRECTORY/.plan.LANEN for the guest ("program
 seconds arguments...") and DIRECTORY/.expected.LANEN for the report ("program test",
 test "*" if a program cannot list them). The file TIMES says how long programs
@@ -54,10 +55,13 @@ def is_parallel(program):
 
 def harness_tests(program):
     """The names of the tests of a harness program; None for another kind."""
-    if b"-l       list all tests" not in content(program):
+    if not re.search(r"_test(_32)?$", program):
         return None
-    listing = subprocess.run([program, "-l"], stderr=subprocess.PIPE, text=True,
-                             stdin=subprocess.DEVNULL, check=False).stderr
+    try:
+        listing = subprocess.run([program, "-l"], stderr=subprocess.PIPE, text=True,
+                                 stdin=subprocess.DEVNULL, check=False).stderr
+    except OSError as e:
+        sys.exit(f"error: {program} cannot be asked for its tests: {e}")
     names = []
     fixture, variants, tests = None, [], []
 
@@ -88,6 +92,8 @@ def harness_tests(program):
         if rest.strip():
             tests.append(rest.strip())
     flush()
+    if not names:
+        sys.exit(f"error: {program} -l lists no tests.")
     return names
 
 
@@ -139,16 +145,11 @@ def main():
             continue
         tests = harness_tests(os.path.join(directory, name))
         arguments = []
-        if fnmatch.fnmatch(name, pattern):
-            if tests is not None and not tests:
-                sys.exit(f"error: {name} has no tests.")
-        elif tests:
-            tests = fnmatch.filter(tests, pattern)
+        if not fnmatch.fnmatch(name, pattern):
+            tests = fnmatch.filter(tests or [], pattern)
             if not tests:
                 continue
             arguments = [a for t in tests for a in ("-r", t)]
-        else:
-            continue
         plan[name] = " ".join([name, seconds] + arguments)
         expected[name] = "\n".join(f"{name} {t}" for t in tests or ["*"])
 
