@@ -5,12 +5,14 @@
 #
 # A test is a function that returns 0 if all is well. What it prints is shown only
 # if it fails. It runs in $work, an empty directory; its name is what it shows,
-# with _ for spaces.
+# with _ for spaces. Whatever it returns, it fails if something happened on an
+# instance that never must.
 
 # shellcheck disable=SC2034 # for the tests
 here=$(cd "$(dirname "$0")" && pwd)
 work=
 instances=
+guilty=
 planned=
 n_tests=0
 n_failed=0
@@ -50,7 +52,10 @@ run()
 		mkdir "$work/t"
 		# a shell of its own: what it changes goes with it
 		(cd "$work/t" && "$t") >"$work/log" 2>&1
-		case $? in
+		result=$?
+		release_all
+		look_for_what_never_must_happen >>"$work/log" 2>&1 || result=1
+		case $result in
 		0)
 			echo "ok $n_tests $what"
 			;;
@@ -64,7 +69,6 @@ run()
 			n_failed=$((n_failed + 1))
 			;;
 		esac
-		release_all
 		rm -rf "$work/t"
 	done
 }
@@ -115,6 +119,24 @@ release_all()
 	for i in $instances; do
 		release "$i"
 	done
+}
+
+# An instance counts until it goes live anew, so one that was found is not looked at again.
+look_for_what_never_must_happen()
+{
+	found=0
+	for i in $instances; do
+		case " $guilty " in
+		*" $i "*)
+			continue ;;
+		esac
+		"$here/simctl" never "$i" || {
+			echo "that happened on $i, and never must"
+			guilty="$guilty $i"
+			found=1
+		}
+	done
+	return $found
 }
 
 remove_instance()
