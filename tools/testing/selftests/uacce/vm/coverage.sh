@@ -10,18 +10,23 @@
 export COVERAGE=1 LANES=${LANES:-sim vtd}
 "$VM/check.sh"
 
-build=$(build_dir debug)
 data=$OUT/check/coverage
 for tar in "$OUT"/check/*/coverage.tar; do
 	machine=$(basename "$(dirname "$tar")")
-	mkdir -p "$data/$machine"
+	mkdir -p "$data"
+	# gcov wants what the compiler noted beside what the kernel counted
+	cp -r "$OUT/check/notes" "$data/$machine"
 	tar -x -f "$tar" -C "$data/$machine" --transform 's|^.*/drivers/misc/uacce/||'
 	rm "$tar"
-	# gcov wants what the compiler noted beside what the kernel counted
-	(cd "$data/$machine" && find . -name '*.gcda') | while read -r f; do
-		cp "$build/drivers/misc/uacce/${f%.gcda}.gcno" "$data/$machine/${f%/*}/"
-	done
+done
+
+# what was not run, be it for want of a QEMU or because somebody wanted the other only
+without=()
+for lane in sim vtd; do
+	why=$(sed -n "s/^skip the lane $lane: //p" "$OUT/check/counts")
+	[[ " $LANES " = *" $lane "* ]] || why="LANES does not name it"
+	[ -z "$why" ] || without+=("$lane=$why")
 done
 
 step "counting lines (seconds)"
-"$VM/coverage.py" "$data" "$VM/coverage.reasons" "$TOP"
+"$VM/coverage.py" "$data" "$VM/coverage.reasons" "$TOP" "${without[@]}"

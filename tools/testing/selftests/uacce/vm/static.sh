@@ -262,6 +262,8 @@ flags "the log scanner misses lines that the kernel dropped" "has gaps" \
 flags "the log scanner misses the end of a log" "no end" with '/Power down/d'
 clean "the report catches short, missing, failed and hanging tests" \
 	python3 "$VM/report_test.py"
+clean "what is wrong with the coverage or the reasons for holes is noticed" \
+	python3 "$VM/coverage_test.py"
 
 [ -z "${sum:-}" ] || awk '{ n[$1]++ }
 	END { printf "%d passed, %d failed, %d skipped\n", n["pass"], n["fail"], n["skip"]
