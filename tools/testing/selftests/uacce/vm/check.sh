@@ -10,7 +10,8 @@
 # processors, and not only those that ask for it, and grace periods be as long as they are
 # elsewhere. FULL=1 does that, and leaves nothing out that is left out for want of time.
 # UACCE_STRESS and the like are passed on to the programs.
-# The last line is "N passed, N failed, N skipped".
+# The last lines are what failed, what was left out as a whole, and "N passed, N failed,
+# N skipped".
 
 . "$(dirname "$0")/lib.sh"
 
@@ -195,6 +196,8 @@ rm -rf "$OUT/check" "$run/root" "$run/vmlinux" "$run/initramfs"
 mv "$run" "$OUT/check"
 say "What the guests said and their kernel logs are in $OUT/check/."
 grep '^fail' "$OUT/check/counts" | sed 's/^fail/failed:/' || true
+# what the tests of a machine skipped, and why, was said when they ran
+sed -nE '/^skip [a-z]+[0-9]+: /d; s/^skip /skipped: /p' "$OUT/check/counts"
 awk '{ n[$1]++ }
 	END { printf "%d passed, %d failed, %d skipped\n", n["pass"], n["fail"], n["skip"]
 	      exit n["fail"] > 0 || n["pass"] == 0 }' "$OUT/check/counts"
