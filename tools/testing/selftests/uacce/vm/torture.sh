@@ -13,12 +13,31 @@ rm -rf "$dir"
 mkdir -p "$dir"
 table=$dir/table
 
+# made STEP NAME: are there files of that NAME from its machines?
+made()
+{
+	compgen -G "$dir/$1/*/$2" >/dev/null
+}
+
 # sum PATTERN STEP: add up the numbers in what matches PATTERN of what the programs
 # said in that step
 sum()
 {
-	cat "$dir/$2"/*/results 2>/dev/null | { grep -oE "$1" || :; } |
-		grep -oE '[0-9]+' | awk '{ n += $1 } END { print n + 0 }'
+	if ! made "$2" results; then
+		echo "unknown"
+		return
+	fi
+	cat "$dir/$2"/*/results | { grep -oE "$1" || :; } |
+		{ grep -oE '[0-9]+' || :; } | awk '{ n += $1 } END { print n + 0 }'
+}
+
+races()
+{
+	if ! made kcsan splats; then
+		echo "unknown: the step made no logs"
+		return
+	fi
+	cat "$dir"/kcsan/*/splats | grep -c 'BUG: KCSAN' || :
 }
 
 # how many passed
@@ -30,11 +49,12 @@ headline()
 # what a step has to say beside that
 account()
 {
+	grep '^skipped: ' "$dir/$1.log" || :
 	case $1 in
 	check)
 		echo "allocations that failed: $(sum '[0-9]+ failures injected' check)"
 		echo "cells of the matrices: $(sum 'cells: [0-9]+' check)"
-		tail -n 4 "$dir/check.log" ;;
+		grep '^coverage' "$dir/check.log" || echo "coverage: unknown" ;;
 	fuzz)
 		echo "descriptors: $(sum '[0-9]+ descriptors,' fuzz)" ;;
 	stress)
@@ -46,8 +66,7 @@ account()
 		echo "streams: $(sum 'streams=[0-9]+' soak)," \
 			"processes killed: $(sum 'killed=[0-9]+' soak)" ;;
 	kcsan)
-		echo "reports of races in our code:" \
-			"$(cat "$dir"/kcsan/*/splats 2>/dev/null | grep -c 'BUG: KCSAN')" ;;
+		echo "reports of races in our code: $(races)" ;;
 	esac
 }
 
@@ -71,8 +90,10 @@ for s in "${steps[@]}"; do
 	step "torture: $s (the log is $dir/$s.log)"
 	began=$SECONDS
 	verdict=ok
+	# a step that dies before it has results must not be told those of another one
+	rm -rf "$OUT/check"
 	(take "$s") >"$dir/$s.log" 2>&1 || { verdict=FAILED; failed=1; }
-	[ "$s" = mutants ] || [ "$s" = static ] || cp -r "$OUT/check" "$dir/$s" 2>/dev/null || :
+	[ ! -e "$OUT/check" ] || mv "$OUT/check" "$dir/$s"
 	{
 		printf '%-9s %-7s %6d s  %s\n' "$s" "$verdict" \
 			$((SECONDS - began)) "$(headline "$s")"
