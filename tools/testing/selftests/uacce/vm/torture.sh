@@ -67,6 +67,10 @@ account()
 			"processes killed: $(sum 'killed=[0-9]+' soak)" ;;
 	kcsan)
 		echo "reports of races in our code: $(races)" ;;
+	mutants)
+		# the log has each twice: as it happens, and at the end
+		sed -nE '/ as-it-is-/d; /^(SURVIVED|elsewhere|BROKEN) /p' "$dir/mutants.log" |
+			sort -u ;;
 	esac
 }
 
