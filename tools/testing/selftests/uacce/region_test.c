@@ -160,6 +160,12 @@ TEST_F(region, longer_than_its_size_is_EINVAL)
 	/* and uses nothing up */
 	EXPECT_EQ(0, map_mmio(&self->sim, self->fd, &p));
 	EXPECT_EQ(0, map_dus(&self->sim, self->fd, &p));
+
+	/* It is not left to the driver, which is not asked about what is mapped. */
+	EXPECT_EQ(-EINVAL, q_mmap(self->fd, UACCE_QFRT_MMIO,
+				  self->sim.mmio_size + 1, &p));
+	EXPECT_EQ(-EINVAL, q_mmap(self->fd, UACCE_QFRT_DUS,
+				  self->sim.dus_size * 64, &p));
 }
 
 TEST_F(region, private_mapping_is_EINVAL)
