@@ -347,6 +347,32 @@ TEST_F(bond, last_close_may_race_with_an_open)
 	EXPECT_EQ(0, sim_wait_stat(&self->sim, "pasids", 0));
 }
 
+TEST_F(bond, open_while_the_last_close_unbinds_binds_anew)
+{
+	struct bg binder, closer, opener;
+	int fd = q_open(&self->sim);
+
+	ASSERT_GE(fd, 0);
+	/* Who is about to bind, to whatever device, has others wait to bind and unbind. */
+	ASSERT_EQ(0, sim_hold(&self->other, "bind", 1));
+	ASSERT_EQ(0, bg_q_open(&binder, &self->other));
+	ASSERT_EQ(0, sim_wait_held(&self->other, "bind", 1));
+
+	ASSERT_EQ(0, bg_close(&closer, fd));
+	ASSERT_EQ(0, sim_wait_stat(&self->sim, "puts", 1));
+	ASSERT_EQ(0, bg_wait_asleep(&closer));
+	ASSERT_EQ(0, bg_q_open(&opener, &self->sim));
+	ASSERT_EQ(0, bg_wait_asleep(&opener));
+
+	ASSERT_EQ(0, sim_release(&self->other, "bind"));
+	EXPECT_EQ(0, bg_wait(&closer));
+	fd = bg_wait(&opener);
+	ASSERT_GE(fd, 0);
+	EXPECT_GT(pasid_of(fd, 0, 0), 0);
+	EXPECT_EQ(0, q_start(fd));
+	EXPECT_GE(bg_wait(&binder), 0);
+}
+
 TEST_F(bond, open_by_a_kernel_thread_is_refused)
 {
 	long err;
