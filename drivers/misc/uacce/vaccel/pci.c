@@ -88,12 +88,6 @@ static void vaccel_cut_off_locked(struct vaccel *vaccel)
 	synchronize_irq(pci_irq_vector(vaccel->pdev, VACCEL_PCI_VECTOR_DEVICE));
 }
 
-static void vaccel_cut_off(struct vaccel *vaccel)
-{
-	guard(mutex)(&vaccel->state_lock);
-	vaccel_cut_off_locked(vaccel);
-}
-
 /*
  * A queue does not obey. Unless that has an end by now, as the device was reset: rather
  * no accelerator than one that writes to others' memory.
@@ -115,18 +109,15 @@ void vaccel_give_up(struct vaccel_queue *q)
 }
 
 /*
- * The device is about to be reset, to lose power, or to go. Users keep their queues
- * and mappings.
+ * The device is about to be reset, to lose power, or to be left to another kernel. Users
+ * keep their queues and mappings.
  */
-static void vaccel_offline(struct pci_dev *pdev)
+static void vaccel_cut_off(struct pci_dev *pdev)
 {
 	struct vaccel *vaccel = pci_get_drvdata(pdev);
-	bool was_online = READ_ONCE(vaccel->online);
 
-	vaccel_cut_off(vaccel);
-	/* Let it not go on in vain, as long as it has the power to. */
-	if (was_online)
-		writel(0, vaccel->ctrl + VACCEL_PCI_CTRL);
+	guard(mutex)(&vaccel->state_lock);
+	vaccel_cut_off_locked(vaccel);
 }
 
 /*
@@ -315,20 +306,18 @@ static int vaccel_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
-	ret = vaccel_register(vaccel);
-	if (ret)
-		vaccel_offline(pdev);
-
-	return ret;
+	return vaccel_register(vaccel);
 }
 
+/*
+ * What probe acquired is released after this, in reverse order: interrupts, registers,
+ * and with pcim_enable_device() bus mastering. All queues have been reset by then.
+ */
 static void vaccel_remove(struct pci_dev *pdev)
 {
 	struct vaccel *vaccel = pci_get_drvdata(pdev);
 
-	/* First, as it calls ops. Afterwards nobody does. */
 	uacce_remove(vaccel->uacce);
-	vaccel_offline(pdev);
 }
 
 /* This comes after a reset that failed as well. */
@@ -347,7 +336,7 @@ static pci_ers_result_t vaccel_error_detected(struct pci_dev *pdev,
 	struct vaccel *vaccel = pci_get_drvdata(pdev);
 
 	/* No access to a register, which may be behind a link that is down */
-	vaccel_cut_off(vaccel);
+	vaccel_cut_off(pdev);
 
 	/* Nobody knows what was lost: begin anew even where it is not fatal. */
 	if (state != pci_channel_io_perm_failure)
@@ -360,11 +349,8 @@ static pci_ers_result_t vaccel_error_detected(struct pci_dev *pdev,
 
 static pci_ers_result_t vaccel_slot_reset(struct pci_dev *pdev)
 {
-	/*
-	 * Again: another reset, of the function alone, can have been done with since
-	 * the error was detected, and have put it in service.
-	 */
-	vaccel_cut_off(pci_get_drvdata(pdev));
+	/* A reset of the function alone may have put it in service again since. */
+	vaccel_cut_off(pdev);
 	pci_restore_state(pdev);
 
 	return vaccel_online(pdev) ? PCI_ERS_RESULT_DISCONNECT :
@@ -374,13 +360,13 @@ static pci_ers_result_t vaccel_slot_reset(struct pci_dev *pdev)
 static const struct pci_error_handlers vaccel_err_handler = {
 	.error_detected = vaccel_error_detected,
 	.slot_reset = vaccel_slot_reset,
-	.reset_prepare = vaccel_offline,
+	.reset_prepare = vaccel_cut_off,
 	.reset_done = vaccel_reset_done,
 };
 
 static int vaccel_suspend(struct device *dev)
 {
-	vaccel_offline(to_pci_dev(dev));
+	vaccel_cut_off(to_pci_dev(dev));
 	return 0;
 }
 
@@ -402,7 +388,8 @@ static struct pci_driver vaccel_driver = {
 	.id_table = vaccel_ids,
 	.probe = vaccel_probe,
 	.remove = vaccel_remove,
-	.shutdown = vaccel_offline,	/* the next kernel's memory is not ours */
+	/* The PCI core does this for kexec only, but VT-d is switched off in each reboot. */
+	.shutdown = vaccel_cut_off,
 	.err_handler = &vaccel_err_handler,
 	.driver.pm = pm_sleep_ptr(&vaccel_pm_ops),
 };
