@@ -274,10 +274,6 @@ static int vaccel_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	void __iomem *ctrl;
 	int ret;
 
-	/* A page must not show the doorbells of two queues. */
-	if (PAGE_SIZE > VACCEL_PCI_DB_STRIDE)
-		return -ENODEV;
-
 	ret = pcim_enable_device(pdev);
 	if (ret)
 		return ret;

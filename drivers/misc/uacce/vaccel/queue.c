@@ -207,8 +207,7 @@ static int vaccel_get_queue(struct uacce_device *uacce, unsigned long arg,
 
 	/* Zeroed, so that the next user does not see what the last one left. */
 	q = &vaccel->queues[id];
-	q->dus = dma_alloc_coherent(&vaccel->pdev->dev,
-				    PAGE_ALIGN(VACCEL_DUS_SIZE), &q->dus_dma,
+	q->dus = dma_alloc_coherent(&vaccel->pdev->dev, VACCEL_DUS_SIZE, &q->dus_dma,
 				    GFP_KERNEL);
 	if (!q->dus) {
 		ida_free(&vaccel->ids, id);
@@ -232,8 +231,7 @@ static void vaccel_put_queue(struct uacce_queue *uq)
 	WRITE_ONCE(q->uq, NULL);
 	synchronize_irq(pci_irq_vector(vaccel->pdev, q->vector));
 
-	dma_free_coherent(&vaccel->pdev->dev, PAGE_ALIGN(VACCEL_DUS_SIZE), q->dus,
-			  q->dus_dma);
+	dma_free_coherent(&vaccel->pdev->dev, VACCEL_DUS_SIZE, q->dus, q->dus_dma);
 	ida_free(&vaccel->ids, q->id);
 }
 
@@ -254,10 +252,10 @@ static int vaccel_is_q_updated(struct uacce_queue *uq)
 	       FIELD_GET(VACCEL_PCI_QS_STATE, status) == VACCEL_STATE_ERROR;
 }
 
-/*
- * All at once: there is no page fault handler. Of the doorbells the user sees those
- * of its own queue, as no page has those of two.
- */
+/* Of the doorbells the user sees those of its own queue. */
+static_assert(PAGE_SIZE <= VACCEL_PCI_DB_STRIDE);
+
+/* All at once: there is no page fault handler. */
 static int vaccel_mmap(struct uacce_queue *uq, struct vm_area_struct *vma,
 		       struct uacce_qfile_region *qfr)
 {

@@ -17,7 +17,7 @@
 #define VACCEL_PCI_BAR_DOORBELL	2		/* a piece for each queue, for its user */
 #define VACCEL_PCI_BAR_MSIX	4
 
-/* Bytes of BAR 2 for each queue: a page on any machine */
+/* Bytes of BAR 2 for each queue; the driver wants no page to be larger */
 #define VACCEL_PCI_DB_STRIDE	0x10000
 
 /*
