@@ -45,28 +45,26 @@ static irqreturn_t vaccel_queue_irq(int irq, void *data)
 	return ret;
 }
 
+static bool vaccel_is_fatal(struct vaccel *vaccel)
+{
+	return readl(vaccel->ctrl + VACCEL_PCI_STATUS) & VACCEL_PCI_STATUS_FATAL;
+}
+
 /*
  * The device failed. It has put its queues in ERROR itself, and told their users.
- * To reset it is left to the administrator: the failure may be worth a look
- * before, and a device that fails and is reset again and again goes unnoticed.
+ * To reset it is left to the administrator.
  */
 static irqreturn_t vaccel_device_irq(int irq, void *data)
 {
 	struct vaccel *vaccel = data;
-	u32 status;
 
-	/* A reset mends it, and must not find what was so before. */
-	if (!READ_ONCE(vaccel->online))
-		return IRQ_NONE;
-
-	status = readl(vaccel->ctrl + VACCEL_PCI_STATUS);
-	if (PCI_POSSIBLE_ERROR(status) || !(status & VACCEL_PCI_STATUS_FATAL))
-		return IRQ_NONE;
-
-	if (!READ_ONCE(vaccel->fatal))
+	if (READ_ONCE(vaccel->online) && !READ_ONCE(vaccel->fatal) &&
+	    vaccel_is_fatal(vaccel)) {
+		WRITE_ONCE(vaccel->fatal, true);
 		dev_err(&vaccel->pdev->dev,
 			"the device failed; it can be used again after a reset\n");
-	WRITE_ONCE(vaccel->fatal, true);
+	}
+
 	return IRQ_HANDLED;
 }
 
@@ -120,16 +118,13 @@ static void vaccel_cut_off(struct pci_dev *pdev)
 	vaccel_cut_off_locked(vaccel);
 }
 
-/*
- * Is it there, and at nothing? If it did not survive a reset, the ID is all ones. And
- * it may be at work still for a kernel that crashed.
- */
+/* Is it there, and at nothing? If it did not survive a reset, all reads are ones. */
 static bool vaccel_is_quiet(struct vaccel *vaccel)
 {
 	unsigned int i;
 	u32 status;
 
-	if (lo_hi_readq(vaccel->ctrl + VACCEL_PCI_ID) != VACCEL_ID)
+	if (PCI_POSSIBLE_ERROR(readl(vaccel->ctrl + VACCEL_PCI_STATUS)))
 		return false;
 
 	writel(0, vaccel->ctrl + VACCEL_PCI_CTRL);
@@ -159,14 +154,13 @@ static int vaccel_online(struct pci_dev *pdev)
 		/* From here on there can be a START, which must come after ENABLE. */
 		smp_store_release(&vaccel->online, true);
 		/* If it failed before now, no interrupt has told us. */
-		if (!(readl(vaccel->ctrl + VACCEL_PCI_STATUS) &
-		      VACCEL_PCI_STATUS_FATAL))
+		if (!vaccel_is_fatal(vaccel))
 			return 0;
 	}
 
+	dev_err(&pdev->dev, "the device is gone, does not come to rest, or failed at once\n");
 	WRITE_ONCE(vaccel->fatal, true);
 	vaccel_cut_off_locked(vaccel);
-	dev_err(&pdev->dev, "this is not a vaccel of version 1 that works\n");
 	return -ENODEV;
 }
 
@@ -208,14 +202,17 @@ static struct vaccel *vaccel_alloc(struct pci_dev *pdev, void __iomem *ctrl)
 	struct vaccel *vaccel;
 	unsigned int i, n;
 
+	if (lo_hi_readq(ctrl + VACCEL_PCI_ID) != VACCEL_ID)
+		return dev_err_ptr_probe(&pdev->dev, -ENODEV,
+					 "this is not a vaccel of version 1\n");
+
 	n = readl(ctrl + VACCEL_PCI_QUEUES);
 	if (!n || n > VACCEL_PCI_MAX_QUEUES ||
 	    pci_resource_len(pdev, VACCEL_PCI_BAR_CTRL) < VACCEL_PCI_QUEUE(n) ||
 	    pci_resource_len(pdev, VACCEL_PCI_BAR_DOORBELL) <
-	    n * VACCEL_PCI_DB_STRIDE) {
-		dev_err(&pdev->dev, "it cannot have %u queues\n", n);
-		return ERR_PTR(-ENODEV);
-	}
+	    n * VACCEL_PCI_DB_STRIDE)
+		return dev_err_ptr_probe(&pdev->dev, -ENODEV,
+					 "it cannot have %u queues\n", n);
 
 	vaccel = devm_kzalloc(&pdev->dev, struct_size(vaccel, queues, n),
 			      GFP_KERNEL);
