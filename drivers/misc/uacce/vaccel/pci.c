@@ -138,20 +138,18 @@ static bool vaccel_is_quiet(struct vaccel *vaccel)
 	return true;
 }
 
+/* Only callbacks of the PCI core do this, one at a time, and with the device offline. */
 static int vaccel_online(struct pci_dev *pdev)
 {
 	struct vaccel *vaccel = pci_get_drvdata(pdev);
-	bool quiet = vaccel_is_quiet(vaccel);
 
-	guard(mutex)(&vaccel->state_lock);
-
-	/* Not before it is quiet: what it was at is not for what is in memory now. */
-	if (quiet) {
+	/* First of all: what it was at is not for what is in memory now. */
+	if (vaccel_is_quiet(vaccel)) {
 		pci_set_master(pdev);
 		writel(VACCEL_PCI_CTRL_ENABLE, vaccel->ctrl + VACCEL_PCI_CTRL);
-		readl(vaccel->ctrl + VACCEL_PCI_CTRL);
+		readl(vaccel->ctrl + VACCEL_PCI_CTRL);	/* it has arrived */
 		WRITE_ONCE(vaccel->fatal, false);
-		/* From here on there can be a START, which must come after ENABLE. */
+		/* Pairs with vaccel_queue_program(): START comes after ENABLE. */
 		smp_store_release(&vaccel->online, true);
 		/* If it failed before now, no interrupt has told us. */
 		if (!vaccel_is_fatal(vaccel))
@@ -160,7 +158,7 @@ static int vaccel_online(struct pci_dev *pdev)
 
 	dev_err(&pdev->dev, "the device is gone, does not come to rest, or failed at once\n");
 	WRITE_ONCE(vaccel->fatal, true);
-	vaccel_cut_off_locked(vaccel);
+	vaccel_cut_off(pdev);
 	return -ENODEV;
 }
 

@@ -132,7 +132,8 @@ static int vaccel_queue_program(struct vaccel_queue *q)
 
 	if (READ_ONCE(vaccel->fatal))
 		return -EIO;
-	if (vaccel_queue_offline(q))
+	/* Pairs with vaccel_online(): START comes after ENABLE. */
+	if (!smp_load_acquire(&vaccel->online))
 		return -EAGAIN;
 
 	if (vaccel->uacce->flags & UACCE_DEV_SVA)

@@ -10,7 +10,7 @@
  * run beside those of other queues, beside mmap and is_q_updated, and beside the
  * callbacks of the PCI core, of which there is one at a time (device lock).
  *
- * There is a lock for each queue, and one for the state of the device, which is taken
+ * There is a lock for each queue, and one for cutting the device off, which is taken
  * first. Each is held for some accesses to memory and registers, never while somebody
  * waits for the device. So no queue waits for another one, and what stops the queues
  * of a dying process waits for no reset.
@@ -60,8 +60,7 @@ struct vaccel {
 	struct uacce_device *uacce;
 	void __iomem *ctrl;	/* BAR 0 */
 	u64 opcodes;		/* what it can do, as in struct vaccel_info */
-	/* Held while the device is put in service, or taken out of it and its queues fail */
-	struct mutex state_lock;
+	struct mutex state_lock; /* held while the device is cut off and its queues fail */
 	bool online;		/* or the registers may not be there, and it has no memory */
 	bool fatal;		/* it failed, and was not reset since */
 	struct ida ids;		/* numbers of the queues in use */
