@@ -22,27 +22,24 @@ static const char vaccel_algs[] =
 	"nop\ncopy\nfill\ncrc32\ndeflate\nzlib\ngzip";
 
 /*
- * There are completions, or a queue is in ERROR, of those that have this vector.
- * Who wakes up looks.
+ * A queue with this vector has completions, or is in ERROR. Who wakes up looks: that
+ * the idle ones wake up as well is the price of sharing vectors.
  */
 static irqreturn_t vaccel_queue_irq(int irq, void *data)
 {
 	struct vaccel_queue *first = data;
 	struct vaccel *vaccel = first->vaccel;
-	irqreturn_t ret = IRQ_NONE;
 	unsigned int i;
 
 	for (i = first->id; i < vaccel->nr_queues; i += vaccel->nr_vectors) {
 		/* Put waits for us, so it stays until we return. */
 		struct uacce_queue *uq = READ_ONCE(vaccel->queues[i].uq);
 
-		if (uq) {
+		if (uq)
 			wake_up_interruptible(&uq->wait);
-			ret = IRQ_HANDLED;
-		}
 	}
 
-	return ret;
+	return IRQ_HANDLED;
 }
 
 static bool vaccel_is_fatal(struct vaccel *vaccel)
@@ -162,12 +159,7 @@ static int vaccel_online(struct pci_dev *pdev)
 	return -ENODEV;
 }
 
-/*
- * Now and not when a queue is opened: that is quicker then, and does not fail for
- * want of a vector. Queues can share one, and no more can interrupt at a time than
- * there are CPUs. Do not take more than that: a machine has about 200 for each CPU,
- * and those that come after you get the error.
- */
+/* Now, so that no open() fails for want of a vector. "Interrupts" of the rst has more. */
 static int vaccel_init_irqs(struct vaccel *vaccel)
 {
 	struct pci_dev *pdev = vaccel->pdev;
@@ -181,9 +173,6 @@ static int vaccel_init_irqs(struct vaccel *vaccel)
 		return n;
 
 	vaccel->nr_vectors = n - 1;
-	for (i = 0; i < vaccel->nr_queues; i++)
-		vaccel->queues[i].vector = 1 + i % vaccel->nr_vectors;
-
 	ret = devm_request_irq(&pdev->dev,
 			       pci_irq_vector(pdev, VACCEL_PCI_VECTOR_DEVICE),
 			       vaccel_device_irq, 0, VACCEL_NAME, vaccel);

@@ -122,6 +122,11 @@ static void vaccel_stop_queue(struct uacce_queue *uq)
 	WRITE_ONCE(vaccel_queue_ctrl(q)->state, cpu_to_le32(VACCEL_STATE_STOPPED));
 }
 
+static unsigned int vaccel_queue_vector(struct vaccel_queue *q)
+{
+	return 1 + q->id % q->vaccel->nr_vectors;
+}
+
 /* All of it each time, as there may have been a reset meanwhile. */
 static int vaccel_queue_program(struct vaccel_queue *q)
 {
@@ -139,7 +144,7 @@ static int vaccel_queue_program(struct vaccel_queue *q)
 	if (vaccel->uacce->flags & UACCE_DEV_SVA)
 		pasid = VACCEL_PCI_PASID_VALID | q->uq->pasid;
 	writel(pasid, q->regs + VACCEL_PCI_Q_PASID);
-	writel(q->vector, q->regs + VACCEL_PCI_Q_VECTOR);
+	writel(vaccel_queue_vector(q), q->regs + VACCEL_PCI_Q_VECTOR);
 	lo_hi_writeq(q->dus_dma, q->regs + VACCEL_PCI_Q_DUS);
 	writel(VACCEL_PCI_CMD_START, q->regs + VACCEL_PCI_Q_CMD);
 	q->started = true;
@@ -230,7 +235,7 @@ static void vaccel_put_queue(struct uacce_queue *uq)
 
 	/* After this no interrupt handler uses uq->wait. */
 	WRITE_ONCE(q->uq, NULL);
-	synchronize_irq(pci_irq_vector(vaccel->pdev, q->vector));
+	synchronize_irq(pci_irq_vector(vaccel->pdev, vaccel_queue_vector(q)));
 
 	dma_free_coherent(&vaccel->pdev->dev, VACCEL_DUS_SIZE, q->dus, q->dus_dma);
 	ida_free(&vaccel->ids, q->id);

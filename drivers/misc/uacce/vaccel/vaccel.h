@@ -40,7 +40,6 @@ struct vaccel_queue {
 	struct vaccel *vaccel;
 	void __iomem *regs;
 	unsigned int id;
-	unsigned int vector;	/* the MSI-X vector that it raises */
 	struct uacce_queue *uq;	/* who has it; interrupts read this without a lock */
 	void *dus;		/* the DUS region, from get to put, ... */
 	dma_addr_t dus_dma;	/* ... and as the device sees it */
