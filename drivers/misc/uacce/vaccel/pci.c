@@ -65,11 +65,8 @@ static irqreturn_t vaccel_device_irq(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-/*
- * Keep the device from memory, and us from the device. What was started is in ERROR
- * afterwards.
- */
-static void vaccel_cut_off_locked(struct vaccel *vaccel)
+/* Keep the device from memory, and us from the device. What was started has failed. */
+void vaccel_cut_off_locked(struct vaccel *vaccel)
 {
 	unsigned int i;
 
@@ -77,30 +74,15 @@ static void vaccel_cut_off_locked(struct vaccel *vaccel)
 
 	pci_clear_master(vaccel->pdev);
 	WRITE_ONCE(vaccel->online, false);
-	/* This takes the lock of each queue: then no op is at the registers. */
-	for (i = 0; i < vaccel->nr_queues; i++)
-		vaccel_queue_fail(&vaccel->queues[i]);
+	for (i = 0; i < vaccel->nr_queues; i++) {
+		struct vaccel_queue *q = &vaccel->queues[i];
+
+		/* Who held this is done with the registers, who takes it finds us offline. */
+		guard(spinlock)(&q->lock);
+		q->lost = true;
+		vaccel_queue_fail(q);
+	}
 	synchronize_irq(pci_irq_vector(vaccel->pdev, VACCEL_PCI_VECTOR_DEVICE));
-}
-
-/*
- * A queue does not obey. Unless that has an end by now, as the device was reset: rather
- * no accelerator than one that writes to others' memory.
- */
-void vaccel_give_up(struct vaccel_queue *q)
-{
-	struct vaccel *vaccel = q->vaccel;
-
-	guard(mutex)(&vaccel->state_lock);
-
-	if (vaccel_queue_is_idle(q))
-		return;
-
-	WRITE_ONCE(vaccel->fatal, true);
-	vaccel_cut_off_locked(vaccel);
-	dev_err(&vaccel->pdev->dev,
-		"queue %u does not stop; the device is cut off until it is reset\n",
-		q->id);
 }
 
 /*

@@ -15,88 +15,73 @@
 #define VACCEL_START_US		1000000	/* only the user waits */
 #define VACCEL_STOP_US		10000	/* every process that exits may wait */
 
-static struct vaccel_ctrl *vaccel_queue_ctrl(struct vaccel_queue *q)
+/* Tell the user of a started queue that it will not go on, as the device cannot. */
+void vaccel_queue_fail(struct vaccel_queue *q)
 {
-	return q->dus + VACCEL_CTRL_OFFSET;
-}
-
-static bool vaccel_queue_offline(struct vaccel_queue *q)
-{
-	lockdep_assert_held(&q->lock);
-	return !READ_ONCE(q->vaccel->online);
-}
-
-static u32 vaccel_queue_status_locked(struct vaccel_queue *q)
-{
-	/* What is offline is as after a reset. */
-	return vaccel_queue_offline(q) ? VACCEL_STATE_STOPPED :
-					 readl(q->regs + VACCEL_PCI_Q_STATUS);
-}
-
-static u32 vaccel_queue_status(struct vaccel_queue *q)
-{
-	guard(spinlock)(&q->lock);
-	return vaccel_queue_status_locked(q);
-}
-
-static void vaccel_queue_command(struct vaccel_queue *q, u32 cmd)
-{
-	guard(spinlock)(&q->lock);
-	if (!vaccel_queue_offline(q))
-		writel(cmd, q->regs + VACCEL_PCI_Q_CMD);
-}
-
-/*
- * Is no command under way? A device that was pulled out answers with all ones: there
- * is nothing to wait for, it will access no memory any more.
- */
-bool vaccel_queue_is_idle(struct vaccel_queue *q)
-{
-	u32 status = vaccel_queue_status(q);
-
-	return PCI_POSSIBLE_ERROR(status) || !(status & VACCEL_PCI_QS_BUSY);
-}
-
-static bool vaccel_queue_wait_idle(struct vaccel_queue *q, unsigned int timeout_us)
-{
-	bool idle;
-
-	return !read_poll_timeout(vaccel_queue_is_idle, idle, idle, VACCEL_POLL_US,
-				  timeout_us, false, q);
-}
-
-static void vaccel_queue_fail_locked(struct vaccel_queue *q)
-{
-	struct vaccel_ctrl *ctrl = vaccel_queue_ctrl(q);
-
 	lockdep_assert_held(&q->lock);
 
 	if (!q->started || q->failed)
 		return;
 
 	q->failed = true;
-	WRITE_ONCE(ctrl->error, cpu_to_le32(VACCEL_QERR_DEVICE));
+	WRITE_ONCE(q->dus->error, cpu_to_le32(VACCEL_QERR_DEVICE));
 	/* Who sees the state must see the reason. */
-	smp_store_release(&ctrl->state, cpu_to_le32(VACCEL_STATE_ERROR));
+	smp_store_release(&q->dus->state, cpu_to_le32(VACCEL_STATE_ERROR));
 	wake_up_interruptible(&q->uq->wait);
 }
 
-/*
- * Tell the user of a started queue that the device will not go on. The device is
- * offline: it can neither say so itself, nor write over what we say.
- */
-void vaccel_queue_fail(struct vaccel_queue *q)
+static u32 vaccel_queue_status(struct vaccel_queue *q)
+{
+	u32 status = VACCEL_STATE_STOPPED;	/* offline it is as after a reset */
+
+	guard(spinlock)(&q->lock);
+
+	if (READ_ONCE(q->vaccel->online))
+		status = readl(q->regs + VACCEL_PCI_Q_STATUS);
+	if (PCI_POSSIBLE_ERROR(status)) {
+		/* Pulled out. The core will hear of it, the user should at once. */
+		vaccel_queue_fail(q);
+		status = VACCEL_STATE_STOPPED;
+	}
+
+	return status;
+}
+
+/* Wait until no command is under way; what is returned tells whether one still is. */
+static u32 vaccel_queue_wait(struct vaccel_queue *q, unsigned int timeout_us)
+{
+	u32 status;
+
+	read_poll_timeout(vaccel_queue_status, status, !(status & VACCEL_PCI_QS_BUSY),
+			  VACCEL_POLL_US, timeout_us, false, q);
+	return status;
+}
+
+static void vaccel_queue_write(struct vaccel_queue *q, u32 val, unsigned int reg)
 {
 	guard(spinlock)(&q->lock);
-	vaccel_queue_fail_locked(q);
-	q->lost = true;
+	if (READ_ONCE(q->vaccel->online))
+		writel(val, q->regs + reg);
 }
 
 static void vaccel_queue_reset(struct vaccel_queue *q)
 {
-	vaccel_queue_command(q, VACCEL_PCI_CMD_RESET);
-	if (!vaccel_queue_wait_idle(q, VACCEL_RESET_US))
-		vaccel_give_up(q);
+	struct vaccel *vaccel = q->vaccel;
+
+	vaccel_queue_write(q, VACCEL_PCI_CMD_RESET, VACCEL_PCI_Q_CMD);
+	if (!(vaccel_queue_wait(q, VACCEL_RESET_US) & VACCEL_PCI_QS_BUSY))
+		return;
+
+	guard(mutex)(&vaccel->state_lock);
+	/* It may have been reset by now, with all of the device. */
+	if (!(vaccel_queue_status(q) & VACCEL_PCI_QS_BUSY))
+		return;
+	/* Rather no accelerator than one that writes to others' memory. */
+	WRITE_ONCE(vaccel->fatal, true);
+	vaccel_cut_off_locked(vaccel);
+	dev_err(&vaccel->pdev->dev,
+		"queue %u does not stop; the device is cut off until it is reset\n",
+		q->id);
 }
 
 /* See "Rules for stop_queue" in Documentation/misc-devices/uacce.rst. */
@@ -104,22 +89,17 @@ static void vaccel_stop_queue(struct uacce_queue *uq)
 {
 	struct vaccel_queue *q = uq->priv;
 
-	vaccel_queue_command(q, VACCEL_PCI_CMD_STOP);
-	if (!vaccel_queue_wait_idle(q, VACCEL_STOP_US))
+	vaccel_queue_write(q, VACCEL_PCI_CMD_STOP, VACCEL_PCI_Q_CMD);
+	if (vaccel_queue_wait(q, VACCEL_STOP_US) & VACCEL_PCI_QS_BUSY)
 		vaccel_queue_reset(q);
+	/* It may be another process's before put is called: no mistake shall find it. */
+	vaccel_queue_write(q, 0, VACCEL_PCI_Q_PASID);
 
 	guard(spinlock)(&q->lock);
-	/*
-	 * The PASID may be another process's before put is called. A queue that is
-	 * stopped does not use it; but let no mistake, of ours or the device's, find
-	 * it there.
-	 */
-	if (!vaccel_queue_offline(q))
-		writel(0, q->regs + VACCEL_PCI_Q_PASID);
 	q->started = false;
 	q->failed = false;
 	/* The device did this, unless it had to be reset. */
-	WRITE_ONCE(vaccel_queue_ctrl(q)->state, cpu_to_le32(VACCEL_STATE_STOPPED));
+	WRITE_ONCE(q->dus->state, cpu_to_le32(VACCEL_STATE_STOPPED));
 }
 
 static unsigned int vaccel_queue_vector(struct vaccel_queue *q)
@@ -154,25 +134,16 @@ static int vaccel_queue_program(struct vaccel_queue *q)
 }
 
 /* A user who is quick can have brought it from RUNNING to ERROR: no matter. */
-static bool vaccel_queue_has_started(struct vaccel_queue *q)
+static bool vaccel_has_started(u32 status)
 {
-	u32 status = vaccel_queue_status(q);
 	u32 state = FIELD_GET(VACCEL_PCI_QS_STATE, status);
+
+	if (status & VACCEL_PCI_QS_BUSY)
+		return false;
 
 	return state == VACCEL_STATE_RUNNING ||
 	       (state == VACCEL_STATE_ERROR &&
 		FIELD_GET(VACCEL_PCI_QS_ERROR, status) != VACCEL_QERR_DEVICE);
-}
-
-/*
- * Was it cut off since it was programmed? Wait for one that has just begun: the device
- * may notice it first.
- */
-static bool vaccel_queue_is_lost(struct vaccel_queue *q)
-{
-	guard(mutex)(&q->vaccel->state_lock);
-	guard(spinlock)(&q->lock);
-	return q->lost;
 }
 
 static int vaccel_start_queue(struct uacce_queue *uq)
@@ -186,11 +157,12 @@ static int vaccel_start_queue(struct uacce_queue *uq)
 	if (ret)
 		return ret;
 
-	if (vaccel_queue_wait_idle(q, VACCEL_START_US) &&
-	    vaccel_queue_has_started(q))
+	if (vaccel_has_started(vaccel_queue_wait(q, VACCEL_START_US)))
 		return 0;
 
-	lost = vaccel_queue_is_lost(q);
+	/* The device may be the first to notice that it is being cut off: wait for that. */
+	scoped_guard(mutex, &vaccel->state_lock)
+		lost = q->lost;
 	vaccel_stop_queue(uq);
 	/* The user need not know whether the reset came before START or after it. */
 	if (lost && !READ_ONCE(vaccel->fatal))
@@ -245,15 +217,9 @@ static void vaccel_put_queue(struct uacce_queue *uq)
 static int vaccel_is_q_updated(struct uacce_queue *uq)
 {
 	struct vaccel_queue *q = uq->priv;
-	u32 status;
+	u32 status = vaccel_queue_status(q);
 
 	guard(spinlock)(&q->lock);
-
-	status = vaccel_queue_status_locked(q);
-	/* Pulled out. The core will hear of it, the user should at once. */
-	if (PCI_POSSIBLE_ERROR(status))
-		vaccel_queue_fail_locked(q);
-
 	return q->failed || status & VACCEL_PCI_QS_PENDING ||
 	       FIELD_GET(VACCEL_PCI_QS_STATE, status) == VACCEL_STATE_ERROR;
 }

@@ -41,7 +41,7 @@ struct vaccel_queue {
 	void __iomem *regs;
 	unsigned int id;
 	struct uacce_queue *uq;	/* who has it; interrupts read this without a lock */
-	void *dus;		/* the DUS region, from get to put, ... */
+	struct vaccel_ctrl *dus; /* the DUS region, from get to put, ... */
 	dma_addr_t dus_dma;	/* ... and as the device sees it */
 	/*
 	 * Who holds this and finds the device online may access the registers. It
@@ -49,7 +49,7 @@ struct vaccel_queue {
 	 */
 	spinlock_t lock;
 	bool started;		/* between start and stop */
-	bool failed;		/* started, but what it did was lost in a reset */
+	bool failed;		/* started, but the device will not go on with it */
 	bool lost;		/* it was cut off since it was programmed */
 };
 
@@ -69,11 +69,10 @@ struct vaccel {
 };
 
 /* pci.c */
-void vaccel_give_up(struct vaccel_queue *q);
+void vaccel_cut_off_locked(struct vaccel *vaccel);
 
 /* queue.c */
 extern const struct uacce_ops vaccel_ops;
-bool vaccel_queue_is_idle(struct vaccel_queue *q);
 void vaccel_queue_fail(struct vaccel_queue *q);
 
 #endif /* _UACCE_VACCEL_H */
