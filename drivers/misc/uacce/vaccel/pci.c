@@ -2,13 +2,7 @@
 /*
  * vaccel on PCI Express: probe and remove, resets, power, interrupts.
  */
-#include <linux/cleanup.h>
-#include <linux/dma-mapping.h>
-#include <linux/interrupt.h>
-#include <linux/iopoll.h>
-#include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 
 #include "vaccel.h"
 
@@ -285,11 +279,9 @@ static void vaccel_remove(struct pci_dev *pdev)
 /* This comes after a reset that failed as well. */
 static void vaccel_reset_done(struct pci_dev *pdev)
 {
-	/* The link is down, and there is a reset of the bus to come. */
-	if (pci_channel_offline(pdev))
-		return;
-
-	vaccel_online(pdev);
+	/* Or the link is down, and there is a reset of the bus to come. */
+	if (!pci_channel_offline(pdev))
+		vaccel_online(pdev);
 }
 
 static pci_ers_result_t vaccel_error_detected(struct pci_dev *pdev,

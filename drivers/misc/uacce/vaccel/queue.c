@@ -3,11 +3,6 @@
  * vaccel on PCI Express: the ops that the UACCE core calls.
  */
 #include <linux/bitfield.h>
-#include <linux/cleanup.h>
-#include <linux/dma-mapping.h>
-#include <linux/interrupt.h>
-#include <linux/iopoll.h>
-#include <linux/mm.h>
 #include <linux/uaccess.h>
 
 #include "vaccel.h"
@@ -249,7 +244,8 @@ static int vaccel_mmap(struct uacce_queue *uq, struct vm_area_struct *vma,
 				  vma->vm_page_prot);
 }
 
-static long vaccel_ioctl_info(struct uacce_queue *uq, void __user *arg)
+static long vaccel_ioctl(struct uacce_queue *uq, unsigned int cmd,
+			 unsigned long arg)
 {
 	struct vaccel_queue *q = uq->priv;
 	struct vaccel_info info = {
@@ -262,21 +258,15 @@ static long vaccel_ioctl_info(struct uacce_queue *uq, void __user *arg)
 		.pasid = uq->pasid,
 	};
 
-	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
-}
-
-static long vaccel_ioctl(struct uacce_queue *uq, unsigned int cmd,
-			 unsigned long arg)
-{
 	switch (cmd) {
 	case VACCEL_CMD_KICK:
 		/* Hardware sees its doorbells; there is nothing to wake. */
 		if (uq->state != UACCE_Q_STARTED)
 			return -EINVAL;
-		return FIELD_GET(VACCEL_PCI_QS_STATE, vaccel_queue_status(uq->priv)) ==
+		return FIELD_GET(VACCEL_PCI_QS_STATE, vaccel_queue_status(q)) ==
 		       VACCEL_STATE_RUNNING ? 0 : -EIO;
 	case VACCEL_CMD_INFO:
-		return vaccel_ioctl_info(uq, (void __user *)arg);
+		return copy_to_user((void __user *)arg, &info, sizeof(info)) ? -EFAULT : 0;
 	default:
 		return -ENOTTY;
 	}

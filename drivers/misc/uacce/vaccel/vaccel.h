@@ -3,8 +3,8 @@
  * uacce_vaccel: driver of vaccel on PCI Express, and the one to copy from.
  *
  * pci.c is the life of the function: probe, resets, power, remove. queue.c is the
- * life of a queue: the ops that the UACCE core calls. The hardware is described in
- * Documentation/misc-devices/uacce-vaccel-pci.rst.
+ * life of a queue: the ops that the UACCE core calls. The hardware, and why the driver
+ * does some things as it does, is in Documentation/misc-devices/uacce-vaccel-pci.rst.
  *
  * The core calls get, start, stop, put and ioctl of one queue one at a time. They
  * run beside those of other queues, beside mmap and is_q_updated, and beside the
@@ -18,8 +18,13 @@
 #ifndef _UACCE_VACCEL_H
 #define _UACCE_VACCEL_H
 
+#include <linux/cleanup.h>
+#include <linux/dma-mapping.h>
 #include <linux/idr.h>
+#include <linux/interrupt.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/iopoll.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
@@ -63,7 +68,7 @@ struct vaccel {
 	bool online;		/* or the registers may not be there, and it has no memory */
 	bool fatal;		/* it failed, and was not reset since */
 	struct ida ids;		/* numbers of the queues in use */
-	unsigned int nr_vectors;	/* of the queues, which share them evenly */
+	unsigned int nr_vectors; /* of the queues, which share them evenly */
 	unsigned int nr_queues;
 	struct vaccel_queue queues[] __counted_by(nr_queues);
 };
