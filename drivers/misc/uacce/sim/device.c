@@ -8,13 +8,6 @@
 #include "iommu.h"
 #include "sim.h"
 
-/*
- * User libraries look a name up with strstr(), and look at the first hit only. So
- * no name may be part of an earlier one.
- */
-static const char sim_algorithms[] =
-	"nop\ncopy\nfill\ncrc32\ndeflate\nzlib\ngzip";
-
 static struct sim_device *sim_device_alloc(struct sim_instance *inst)
 {
 	struct sim_device *dev;
@@ -97,7 +90,7 @@ static int sim_device_add(struct sim_instance *inst, struct device *parent)
 	}
 
 	uacce->priv = dev;
-	uacce->algs = sim_algorithms;
+	uacce->algs = VACCEL_ALGORITHMS;
 	uacce->api_ver = VACCEL_API_VER;
 	if (!inst->bare) {
 		uacce->qf_pg_num[UACCE_QFRT_MMIO] = PFN_UP(VACCEL_MMIO_SIZE);

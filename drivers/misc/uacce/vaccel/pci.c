@@ -9,13 +9,6 @@
 #define VACCEL_NAME		"uacce_vaccel"
 
 /*
- * Each vaccel of version 1 has all of these. User libraries look a name up with
- * strstr(), and at the first hit only: no name may be part of an earlier one.
- */
-static const char vaccel_algs[] =
-	"nop\ncopy\nfill\ncrc32\ndeflate\nzlib\ngzip";
-
-/*
  * A queue with this vector has completions, or is in ERROR. Who wakes up looks: that
  * the idle ones wake up as well is the price of sharing vectors.
  */
@@ -215,7 +208,7 @@ static int vaccel_register(struct vaccel *vaccel)
 
 	vaccel->uacce = uacce;
 	uacce->priv = vaccel;
-	uacce->algs = vaccel_algs;
+	uacce->algs = VACCEL_ALGORITHMS;
 	uacce->api_ver = VACCEL_API_VER;
 	uacce->qf_pg_num[UACCE_QFRT_MMIO] = PFN_UP(VACCEL_MMIO_SIZE);
 	uacce->qf_pg_num[UACCE_QFRT_DUS] = PFN_UP(VACCEL_DUS_SIZE);

@@ -18,6 +18,12 @@
 #define VACCEL_API_VER		"vaccel_v1"
 
 /*
+ * sysfs "algorithms" of such a device. User libraries look for a name with strstr(),
+ * and at the first hit only: no name may be part of an earlier one.
+ */
+#define VACCEL_ALGORITHMS	"nop\ncopy\nfill\ncrc32\ndeflate\nzlib\ngzip"
+
+/*
  * Registers: byte offsets in the MMIO region, 64 bits each, aligned accesses
  * of 64 bits, or of 32 to one half (the low half is the one at the offset). The
  * rest of the page reads as zero and ignores stores.
