@@ -222,7 +222,11 @@ static int vaccel_is_q_updated(struct uacce_queue *uq)
 /* Of the doorbells the user sees those of its own queue. */
 static_assert(PAGE_SIZE <= VACCEL_PCI_DB_STRIDE);
 
-/* All at once: there is no page fault handler. */
+/*
+ * All at once: there is no page fault handler. The doorbells stay mapped in a reset,
+ * when nobody answers there. This is not for platforms that do not live through such
+ * an access: see "Resets and suspending" in Documentation/misc-devices/uacce.rst.
+ */
 static int vaccel_mmap(struct uacce_queue *uq, struct vm_area_struct *vma,
 		       struct uacce_qfile_region *qfr)
 {
