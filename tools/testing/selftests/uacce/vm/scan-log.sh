@@ -60,6 +60,7 @@ elsewhere='
 		first = race = ""
 		ours = interrupted = 0
 	}
+	{ sub(/\r$/, "") }	# consoles end lines with it
 	/BUG: KCSAN: / { over(); first = $0; next }
 	first != "" {
 		race = race $0 "\n"

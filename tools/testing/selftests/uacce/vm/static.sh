@@ -253,6 +253,9 @@ flags "the log scanner flags a race that names us" 'BUG: KCSAN' \
 	"$VM/scan-log.sh" --part "$VM/control/race.log"
 clean "the log scanner accepts what is harmless" \
 	"$VM/scan-log.sh" "$VM/control/good.log"
+# shellcheck disable=SC2016 # $ is sed's
+clean "the log scanner knows where a race elsewhere ends" \
+	with 's/$/\r/; $i [   95.0]  uacce_fops_poll+0x12/0x34 [uacce]'
 flags "the log scanner misses a log" "there is no kernel log" \
 	"$VM/scan-log.sh" "$work/no-such-log"
 flags "the log scanner misses what should be in a log" "is empty" with d
