@@ -277,6 +277,60 @@ TEST_F(large, streams_that_end_near_the_end_of_a_buffer_decode)
 	EXPECT_TRUE(before && after);
 }
 
+/*
+ * Noise in which no three bytes come twice. There is nothing to refer to, so each block
+ * has as many bytes as there are symbols in it, and none of them gets smaller.
+ */
+static void make_literals(__u8 *buf, size_t len, __u64 seed)
+{
+	static __u8 seen[1 << 21];	/* a bit for each three bytes */
+	__u32 three;
+	size_t i;
+
+	make_noise(buf, len, seed);
+	for (i = 2; i < len; i++) {
+		do {
+			buf[i]++;
+			three = buf[i - 2] << 16 | buf[i - 1] << 8 | buf[i];
+		} while (seen[three / 8] & 1 << three % 8);
+		seen[three / 8] |= 1 << three % 8;
+	}
+}
+
+/* Long enough for what each block takes too much to exceed the 64 bytes */
+TEST_F(large, source_of_many_blocks_stays_within_the_bound)
+{
+	static const unsigned int flags[] = {
+		VACCEL_F_GZIP, VACCEL_F_RAW | VACCEL_F_PARTIAL
+	};
+	const size_t len = 2 * LARGE;
+	__u8 *src, *dst, *back;
+	struct vaccel_desc d;
+	struct vq_done done;
+	size_t used, made;
+	unsigned int i;
+
+	src = mmap(NULL, 4 * len, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, src);
+	dst = src + len;
+	back = dst + 2 * len;
+	make_literals(src, len, 8);
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		d = d_flate(&self->vq, VACCEL_OP_COMPRESS, flags[i], src, len, dst,
+			    bound(len));
+		d.level = htole32(1);
+		ASSERT_EQ(VACCEL_ST_OK, vq_run(&self->vq, &d, &done));
+		EXPECT_GT(done.produced, len);
+	}
+	/* that was a part of a stream, and an empty block ends it */
+	memcpy(dst + done.produced, "\1\0\0\377\377", 5);
+	ASSERT_EQ(REF_OK, ref_decode(VACCEL_F_RAW, dst, done.produced + 5, back,
+				     len, &used, &made));
+	EXPECT_EQ(len, made);
+	EXPECT_EQ(0, memcmp(src, back, len));
+}
+
 TEST_F(compress, same_source_has_same_stream_whatever_came_before)
 {
 	__u8 first[10000];

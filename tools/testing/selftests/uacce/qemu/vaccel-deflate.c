@@ -13,6 +13,13 @@
 #define VACCEL_DEFLATE_SLICE	1024
 
 /*
+ * zlib's own default. COMPRESS promises how much it needs at most, and that holds for this
+ * one only: with 9 a block can be longer than what zlib still has of the source, and then
+ * it cannot be stored where it does not get smaller.
+ */
+#define VACCEL_DEFLATE_MEM_LEVEL	8
+
+/*
  * Room in the output buffer below which it is emptied first. A flush that ends
  * with no room left would have to be asked for once more to learn that it was over.
  */
@@ -211,8 +218,8 @@ int vaccel_deflate(struct vaccel_job *job)
 	int ret;
 
 	/* Negative: no header and trailer */
-	if (deflateInit2(&z.strm, level, Z_DEFLATED, -MAX_WBITS, MAX_MEM_LEVEL,
-			 Z_DEFAULT_STRATEGY) != Z_OK)
+	if (deflateInit2(&z.strm, level, Z_DEFLATED, -MAX_WBITS,
+			 VACCEL_DEFLATE_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
 		return vaccel_job_end(job, VACCEL_ST_INTERNAL);
 
 	ret = vaccel_deflate_header(&z);
