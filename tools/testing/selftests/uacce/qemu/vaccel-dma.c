@@ -62,6 +62,35 @@ static bool vaccel_is_master(struct vaccel_dev *d)
 	       PCI_COMMAND_MASTER;
 }
 
+/*
+ * QEMU takes the BQL for what is not plain memory in this direction, such as ROM that is
+ * written to, and who has the BQL may be waiting for us. So none of that is accessed. (In
+ * between the guest can have made ROM of it, by a register of its chipset. Then it is a
+ * guest that does so under the hands of its devices.)
+ *
+ * Return: 0, or -EFAULT
+ */
+static int vaccel_dma_rw(AddressSpace *as, hwaddr addr, void *buf, hwaddr len,
+			 bool write)
+{
+	hwaddr part, offset;
+	MemoryRegion *mr;
+
+	/* Data before what tells of it, and what told of it before data */
+	smp_mb();
+	RCU_READ_LOCK_GUARD();
+	for (; len; len -= part, addr += part, buf += part) {
+		part = len;
+		mr = address_space_translate(as, addr, &offset, &part, write,
+					     vaccel_attrs);
+		if (!memory_access_is_direct(mr, write, vaccel_attrs) ||
+		    address_space_rw(as, addr, vaccel_attrs, buf, part, write) !=
+		    MEMTX_OK)
+			return -EFAULT;
+	}
+	return 0;
+}
+
 /**
  * vaccel_dma_ring() - access the DUS region
  * @q: the queue
@@ -75,19 +104,14 @@ static bool vaccel_is_master(struct vaccel_dev *d)
 int vaccel_dma_ring(struct vaccel_queue *q, uint64_t offset, void *buf,
 		    size_t len, bool write)
 {
-	DMADirection dir = write ? DMA_DIRECTION_FROM_DEVICE :
-				   DMA_DIRECTION_TO_DEVICE;
-
 	/* In a STOP the control page is still written, in a RESET nothing is */
 	if (qatomic_read(&q->resetting))
 		return -ECANCELED;
 	if (!vaccel_is_master(q->dev))
 		return -EFAULT;
 	vaccel_dma_check(q);
-	if (pci_dma_rw(PCI_DEVICE(q->dev), q->run_dus + offset, buf, len, dir,
-		       vaccel_attrs) != MEMTX_OK)
-		return -EFAULT;
-	return 0;
+	return vaccel_dma_rw(pci_get_address_space(PCI_DEVICE(q->dev)),
+			     q->run_dus + offset, buf, len, write);
 }
 
 /*
@@ -99,7 +123,6 @@ static int vaccel_dma_cached(struct vaccel_access *a, uint32_t len)
 {
 	struct vaccel_queue *q = a->job->q;
 	struct vaccel_xlate *x;
-	MemTxResult result;
 
 	if (!vaccel_is_master(q->dev))
 		return -EFAULT;
@@ -110,12 +133,8 @@ static int vaccel_dma_cached(struct vaccel_access *a, uint32_t len)
 	if (!x)
 		return 1;
 	vaccel_atc_check(q, x);
-	/* Data before what tells of it, and what told of it before data */
-	smp_mb();
-	result = address_space_rw(&address_space_memory,
-				  x->gpa + (a->addr - x->iova), vaccel_attrs,
-				  a->buf, len, a->write);
-	return result == MEMTX_OK ? 0 : -EFAULT;
+	return vaccel_dma_rw(&address_space_memory, x->gpa + (a->addr - x->iova),
+			     a->buf, len, a->write);
 }
 
 /* Was this page refused when we looked ahead? */

@@ -6,8 +6,9 @@
  * Threads and locks. Registers are accessed with the Big QEMU Lock (BQL) held, and
  * so are the IOMMU's callbacks: invalidations, answers to page requests. Each queue
  * has a worker thread, which executes its descriptors. A worker never takes the
- * BQL: what needs it (interrupts, page requests) is left to bottom halves. So who
- * has the BQL may wait for a worker, and does in a reset. In turn the worker looks
+ * BQL: what needs it (interrupts, page requests) is left to bottom halves, and what
+ * QEMU would take it for (a write to ROM) is refused before, see vaccel_dma_rw(). So
+ * who has the BQL may wait for a worker, and does in a reset. In turn the worker looks
  * at q->abort at least every 64 KiB.
  *
  * Order, outermost first: BQL, d->pri_lock, q->lock, q->atc_lock, d->log_lock.
