@@ -156,10 +156,13 @@ static void sim_engine_complete(struct sim_queue *q,
 	sim_engine_check_started(q);
 	memcpy(q->dus + VACCEL_CQ_OFFSET + slot * sizeof(*cqe), cqe,
 	       sizeof(*cqe));
-	/* Data and entry are visible before the index */
-	smp_store_release(&sim_queue_ctrl(q)->cq_tail,
-			  cpu_to_le32(q->cq_tail + 1));
+	/*
+	 * Who sees the index in the control page may acknowledge it at once and poll, which
+	 * compares with this one
+	 */
 	WRITE_ONCE(q->cq_tail, q->cq_tail + 1);
+	/* Data and entry are visible before the index */
+	smp_store_release(&sim_queue_ctrl(q)->cq_tail, cpu_to_le32(q->cq_tail));
 	sim_engine_wake_poll(q);
 }
 
