@@ -67,7 +67,21 @@ static ssize_t sim_parent_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%s.%d\n", SIM_NAME, id);
 }
 
-/* Set a part of the configuration, which is frozen while the instance is live */
+/*
+ * The configuration is frozen while the instance is live. Readers do not take the lock.
+ *
+ * Return: 0 with the lock held, or -EBUSY
+ */
+static int sim_config_lock(struct sim_instance *inst)
+{
+	mutex_lock(&inst->lock);
+	if (!inst->live)
+		return 0;
+	mutex_unlock(&inst->lock);
+
+	return -EBUSY;
+}
+
 static int sim_config_set(struct sim_instance *inst, unsigned int *field,
 			  const char *page, unsigned int min,
 			  unsigned int max)
@@ -81,14 +95,13 @@ static int sim_config_set(struct sim_instance *inst, unsigned int *field,
 	if (val < min || val > max)
 		return -EINVAL;
 
-	mutex_lock(&inst->lock);
-	if (inst->live)
-		ret = -EBUSY;
-	else
-		*field = val;
+	ret = sim_config_lock(inst);
+	if (ret)
+		return ret;
+	WRITE_ONCE(*field, val);
 	mutex_unlock(&inst->lock);
 
-	return ret;
+	return 0;
 }
 
 static ssize_t sim_queues_show(struct config_item *item, char *page)
@@ -135,14 +148,13 @@ static int sim_config_set_bool(struct sim_instance *inst, bool *field,
 	if (ret)
 		return ret;
 
-	mutex_lock(&inst->lock);
-	if (inst->live)
-		ret = -EBUSY;
-	else
-		WRITE_ONCE(*field, val);
+	ret = sim_config_lock(inst);
+	if (ret)
+		return ret;
+	WRITE_ONCE(*field, val);
 	mutex_unlock(&inst->lock);
 
-	return ret;
+	return 0;
 }
 
 static ssize_t sim_sva_store(struct config_item *item, const char *page,
@@ -184,14 +196,13 @@ static ssize_t sim_numa_node_store(struct config_item *item, const char *page,
 	if (node < 0 || node >= MAX_NUMNODES || !node_online(node))
 		return -EINVAL;
 
-	mutex_lock(&inst->lock);
-	if (inst->live)
-		ret = -EBUSY;
-	else
-		WRITE_ONCE(inst->numa_node, node);
+	ret = sim_config_lock(inst);
+	if (ret)
+		return ret;
+	WRITE_ONCE(inst->numa_node, node);
 	mutex_unlock(&inst->lock);
 
-	return ret ?: count;
+	return count;
 }
 
 CONFIGFS_ATTR(sim_, live);
