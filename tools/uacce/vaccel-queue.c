@@ -6,15 +6,15 @@
  * work, user's side:
  *
  *	submit:	store the descriptor
- *		store-release SQ_TAIL		the device sees the descriptor
- *						before it sees the new index
+ *		barrier to device memory	the device sees the descriptor
+ *		store-release SQ_TAIL		before it sees the new index
  *		full barrier
  *		load flags			NEED_WAKEUP: kick
  *
  *	reap:	load-acquire cq_tail		the entry is read after the
  *		load the completion		index that covers it
- *		store-release CQ_HEAD		the entry is read before the
- *						device may write it again
+ *		barrier to device memory	the entry is read before the
+ *		store-release CQ_HEAD		device may write it again
  *		full barrier
  *		load flags			NEED_WAKEUP, and the device has
  *						work left: kick
@@ -23,6 +23,11 @@
  * doorbells once more before it sleeps. So either it sees our store, or we see
  * its flag; without the two full barriers both sides could miss each other and
  * sleep for good.
+ *
+ * The doorbells of a software engine are memory like the rings, and there
+ * store-release is all that it takes. Those of hardware are device memory, and on
+ * most architectures store-release does not keep a store to that behind those to
+ * normal memory: hence the barrier before it.
  */
 #include <endian.h>
 #include <errno.h>
@@ -57,11 +62,34 @@ static __u32 load_acquire(const __le32 *p)
 	return le32toh(__atomic_load_n(p, __ATOMIC_ACQUIRE));
 }
 
+/* What comes before, in normal memory, is there before a store to device memory */
+static inline void device_barrier(void)
+{
+#if defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
+	/* stores; for loads the store-release that follows is enough */
+	asm volatile("dsb st" ::: "memory");
+#elif defined(__x86_64__) || defined(__i386__)
+	/* it keeps all stores in order, and loads before them; so must the compiler */
+	asm volatile("" ::: "memory");
+#elif defined(__powerpc__)
+	asm volatile("sync" ::: "memory");
+#elif defined(__riscv)
+	asm volatile("fence rw, o" ::: "memory");
+#else
+	/*
+	 * Orders normal memory, so that it does for a software engine. For hardware
+	 * look at what the kernel's wmb() is on your architecture.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 static void ring_doorbell(const struct vaccel_queue *q, unsigned int offset,
 			  __u32 index)
 {
 	__u64 *reg = queue_reg(q, offset);
 
+	device_barrier();
 	/* Not every 32-bit processor stores 64 bits at once; the high half is zero. */
 	if (sizeof(long) == 4)
 		__atomic_store_n((__u32 *)reg, htole32(index), __ATOMIC_RELEASE);
