@@ -47,6 +47,9 @@
 
 #include "vaccel-queue.h"
 
+/* Between two attempts to start a queue */
+#define NAP_MS	10
+
 static struct vaccel_ctrl *queue_ctrl(const struct vaccel_queue *q)
 {
 	return (void *)((char *)q->dus + VACCEL_CTRL_OFFSET);
@@ -97,6 +100,14 @@ static void ring_doorbell(const struct vaccel_queue *q, unsigned int offset,
 		__atomic_store_n(reg, htole64(index), __ATOMIC_RELEASE);
 	/* against the engine's barrier between its flag and its last look */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static __s64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (__s64)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static int queue_ioctl(const struct vaccel_queue *q, unsigned long cmd,
@@ -246,9 +257,16 @@ void vaccel_queue_close(struct vaccel_queue *q)
 
 int vaccel_queue_start(struct vaccel_queue *q)
 {
+	__s64 end = now_ms() + VACCEL_START_TIMEOUT_MS;
 	int ret;
 
-	ret = queue_ioctl(q, UACCE_CMD_START_Q, NULL);
+	for (;;) {
+		ret = queue_ioctl(q, UACCE_CMD_START_Q, NULL);
+		/* a reset is under way, or a suspension */
+		if (ret != -EAGAIN || now_ms() >= end)
+			break;
+		poll(NULL, 0, NAP_MS);
+	}
 	if (ret)
 		return ret;
 
@@ -328,14 +346,6 @@ int vaccel_reap(struct vaccel_queue *q, struct vaccel_cqe *cqe)
 		vaccel_kick(q);
 
 	return 1;
-}
-
-static __s64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (__s64)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 int vaccel_wait(struct vaccel_queue *q, struct vaccel_cqe *cqe, int timeout_ms)

@@ -39,6 +39,9 @@
 /* How long vaccel_run() waits */
 #define VACCEL_RUN_TIMEOUT_MS	30000
 
+/* How long vaccel_queue_start() waits for the end of a reset */
+#define VACCEL_START_TIMEOUT_MS	3000
+
 /**
  * struct vaccel_queue - an open queue
  * @fd: the open device node, or -1
@@ -70,7 +73,8 @@ struct vaccel_queue {
  * Open @node, map both regions, read the info and start the queue. On failure
  * nothing is left behind. Besides what open(), mmap() and ioctl() return:
  * -ENODEV if @node is not a uacce device, -EPROTONOSUPPORT if it is one that
- * does not speak vaccel_v1.
+ * does not speak vaccel_v1. -EBUSY is open()'s: there is no free queue, or the
+ * device is being reset, and another device may be of use.
  */
 int vaccel_queue_open(struct vaccel_queue *q, const char *node);
 
@@ -85,7 +89,10 @@ void vaccel_queue_close(struct vaccel_queue *q);
 
 /*
  * Start a stopped queue, with empty rings; stop a started one, which aborts
- * what is outstanding without a completion. Opening starts the queue.
+ * what is outstanding without a completion. Opening starts the queue. While the
+ * device is being reset it cannot be started: that is tried again and again for
+ * VACCEL_START_TIMEOUT_MS, and then -EAGAIN. -EIO: the device has failed, and does
+ * not come back before somebody resets it.
  */
 int vaccel_queue_start(struct vaccel_queue *q);
 int vaccel_queue_stop(struct vaccel_queue *q);

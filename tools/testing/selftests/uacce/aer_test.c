@@ -265,6 +265,41 @@ TEST_F(error, while_queues_are_started_and_stopped)
 	EXPECT_EQ(0, not_like_new(sim, &self->vq));
 }
 
+static long library_restarts(long vq, long enough, long unused)
+{
+	struct vaccel_queue *q = &((struct vq *)vq)->q;
+	int ret = 0;
+
+	while (!ret && !__atomic_load_n((bool *)enough, __ATOMIC_RELAXED)) {
+		ret = vaccel_queue_stop(q);
+		if (!ret)
+			ret = vaccel_queue_start(q);
+		nap();
+	}
+	return ret;
+}
+
+/* START fails with EAGAIN while the device is out of service. Nobody has to see it. */
+TEST_F(error, is_waited_for_by_the_library)
+{
+	struct sim *sim = &self->p.sim;
+	bool enough = false;
+	struct bg bg;
+	int i;
+
+	if (variant->action == VACCEL_DIAG_AER_LINK)
+		SKIP(return, "START fails with EIO before anybody has heard of it");
+	ASSERT_EQ(0, bg_start(&bg, library_restarts, (long)&self->vq, (long)&enough, 0));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, sim_wait_more(sim, "device_starts", 2));
+		EXPECT_EQ(0, report_error(&self->p, variant->action, RECOVERED));
+	}
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	EXPECT_EQ(0, bg_wait(&bg));
+	ASSERT_EQ(0, vq_restart(&self->vq));
+	EXPECT_EQ(0, not_working(&self->vq));
+}
+
 /* --- two functions */
 
 FIXTURE(two)
