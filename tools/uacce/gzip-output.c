@@ -191,6 +191,29 @@ static int rename_temp(const struct gz_output *out)
 	return rename(temp_path, out->name);
 }
 
+/*
+ * Have the name on the disk as well. A directory that cannot be read, or whose file
+ * system has no use for this, is as good as it gets.
+ */
+static int sync_name(const struct gz_output *out)
+{
+	const char *slash = strrchr(out->name, '/');
+	char dir[PATH_MAX] = ".";
+	int fd, ret;
+
+	if (slash)
+		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - out->name + 1),
+			 out->name);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	ret = fsync(fd);
+	if (ret && errno == EINVAL)
+		ret = 0;
+	close(fd);
+	return ret;
+}
+
 int gz_output_commit(struct gz_output *out, const struct stat *like)
 {
 	sigset_t old;
@@ -203,7 +226,7 @@ int gz_output_commit(struct gz_output *out, const struct stat *like)
 	else if (out->temp)
 		default_mode(out);
 
-	/* before the input goes the output must be there to stay */
+	/* before the input goes the output must be there to stay, and its name below */
 	ret = out->temp && !opt.keep ? fsync(out->fd) : 0;
 	/* some file systems tell only here that the disk is full */
 	if (close(out->fd))
@@ -215,6 +238,8 @@ int gz_output_commit(struct gz_output *out, const struct stat *like)
 		if (!ret)
 			temp_path[0] = '\0';
 		restore_signals(&old);
+		if (!ret && !opt.keep)
+			ret = sync_name(out);
 	}
 	if (!ret)
 		return 0;
