@@ -3,6 +3,7 @@
  * lsuacce: list the accelerators of this machine.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -302,8 +303,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, PROGRAM ": no arguments wanted: %s\n",
-			argv[optind]);
+		fprintf(stderr, PROGRAM ": '%s' is one too many: there are options only\n"
+			"Try '" PROGRAM " --help'.\n", argv[optind]);
 		return 1;
 	}
 
@@ -321,9 +322,12 @@ int main(int argc, char **argv)
 	uacce_sysfs_free(&list);
 
 	if (ret)
-		perror(PROGRAM);
+		fprintf(stderr, PROGRAM ": out of memory\n");
+	errno = 0;
 	if (fflush(stdout) || ferror(stdout)) {
-		perror(PROGRAM ": stdout");
+		/* an earlier write may have failed, and nobody knows why any more */
+		fprintf(stderr, PROGRAM ": cannot write all of it to standard output%s%s\n",
+			errno ? ": " : "", errno ? strerror(errno) : "");
 		ret = -1;
 	}
 	return ret ? 1 : 0;

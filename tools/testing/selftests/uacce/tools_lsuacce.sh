@@ -169,13 +169,25 @@ a_device_without_SVA_has_no_flag()
 wrong_usage_is_an_error()
 {
 	"$ls" --help | grep -q -e --json || return
-	! "$ls" --no-such-option 2>/dev/null && ! "$ls" argument 2>/dev/null
+	! "$ls" --no-such-option 2>/dev/null && ! "$ls" argument 2>msg || return
+	cat msg
+	grep -q "'argument' is one too many" msg && grep -q -e --help msg
+}
+
+what_cannot_be_written_is_an_error()
+{
+	! "$ls" >/dev/full 2>msg || return
+	cat msg
+	grep -q 'cannot write all of it to standard output: No space left' msg || return
+	! "$ls" -j >&- 2>msg || return
+	cat msg
+	grep -q 'cannot write all of it to standard output: Bad file' msg
 }
 
 command -v "$ls" >/dev/null || skip_all "lsuacce is not installed"
 begin
 make_instance ksft_ls queues=8 || skip_all "no accelerator with SVA"
-plan 9
+plan 10
 
 run	the_table_has_a_title_and_a_line_for_each_device \
 	its_columns_are_those_of_sysfs \
@@ -184,7 +196,8 @@ run	the_table_has_a_title_and_a_line_for_each_device \
 	verbose_shows_parent_driver_node_and_every_attribute \
 	json_is_well_formed_and_complete \
 	without_devices_it_says_so_and_is_no_error \
-	wrong_usage_is_an_error
+	wrong_usage_is_an_error \
+	what_cannot_be_written_is_an_error
 
 make_instance ksft_ls_no_sva sva=0 || exit
 run	a_device_without_SVA_has_no_flag
