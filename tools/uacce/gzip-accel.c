@@ -262,10 +262,13 @@ int gz_accel_submit(struct gz_accel *a, unsigned int queue,
 	int ret;
 
 	ret = vaccel_submit(&a->queue[queue], d);
+	/* after any other error it is in the ring, and may be at work */
+	if (ret != -EAGAIN) {
+		a->inflight[queue]++;
+		a->requests++;
+	}
 	if (ret || is_gone(a))
 		return broken(a, queue, ret, name);
-	a->inflight[queue]++;
-	a->requests++;
 	return 0;
 }
 
