@@ -5,6 +5,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -103,8 +104,13 @@ static bool usable(const struct uacce_sysfs *dev)
 	       (dev->flags & UACCE_DEV_SVA) && dev->isolate <= 0;
 }
 
-static void no_device(const struct uacce_sysfs_list *list, bool busy)
+static void no_device(const struct uacce_sysfs_list *list)
 {
+	bool busy = false;
+	size_t i;
+
+	for (i = 0; i < list->nr; i++)
+		busy |= usable(&list->dev[i]);
 	if (!list->nr)
 		gz_error(NULL, "no accelerator: this machine has no UACCE device\n%s",
 			 how_to_get_one);
@@ -115,36 +121,14 @@ static void no_device(const struct uacce_sysfs_list *list, bool busy)
 			 VACCEL_API_VER, list->nr, how_to_get_one);
 }
 
-/* The device with the most free queues */
-static char *find_device(void)
+/* Is there a device of UACCE behind that name? */
+static bool is_accelerator(const char *node)
 {
-	const struct uacce_sysfs *dev, *best = NULL;
-	struct uacce_sysfs_list list;
-	char *node = NULL;
-	bool busy = false;
-	size_t i;
-	int ret;
+	char path[PATH_MAX];
 
-	ret = uacce_sysfs_scan(&list, UACCE_SYSFS_ROOT);
-	if (ret) {
-		gz_error(UACCE_SYSFS_ROOT "/class/uacce", "%s", strerror(-ret));
-		return NULL;
-	}
-	for (i = 0; i < list.nr; i++) {
-		dev = &list.dev[i];
-		if (!usable(dev))
-			continue;
-		busy = true;
-		if (dev->available && (!best ||
-				       dev->available > best->available))
-			best = dev;
-	}
-	if (!best)
-		no_device(&list, busy);
-	else if (asprintf(&node, "/dev/%s", best->name) < 0)
-		node = NULL;
-	uacce_sysfs_free(&list);
-	return node;
+	snprintf(path, sizeof(path), UACCE_SYSFS_ROOT "/class/uacce/%s",
+		 basename(node));
+	return !access(path, F_OK);
 }
 
 static void explain_open(const char *node, int err)
@@ -155,37 +139,141 @@ static void explain_open(const char *node, int err)
 		gz_error(node, "no such accelerator\n%s", how_to_get_one);
 		break;
 	case -ENODEV:
-		gz_error(node, "is no UACCE accelerator, or went away\n%s",
-			 how_to_get_one);
+		if (is_accelerator(node))
+			gz_error(node, "went away, or the IOMMU cannot use this machine's\n"
+				 "page tables. If these have five levels, boot with \"no5lvl\".");
+		else
+			gz_error(node, "is no UACCE accelerator, or went away\n%s",
+				 how_to_get_one);
+		break;
+	case -EINVAL:
+		gz_error(node, "cannot work on a program's own memory: its PASID, ATS or\n"
+			 "PRI could not be switched on. The kernel's log may say why.");
 		break;
 	case -EPROTONOSUPPORT:
 		gz_error(node, "this device does not speak %s", VACCEL_API_VER);
 		break;
 	case -EBUSY:
-		gz_error(node, "no free queue");
+		gz_error(node, "is busy: all its queues are in use, or it is being reset. Try\n"
+			 "again later. (Or this process has LAM, which the IOMMU does not know.)");
+		break;
+	case -EAGAIN:
+		gz_error(node, "is being reset, or suspended. Try again later.");
 		break;
 	case -ENOSPC:
-		gz_error(node, "no free queue, or no free PASID");
+		gz_error(node, "has no PASID that is free. Try again later.");
+		break;
+	case -EIO:
+		gz_error(node, "does not work. If lsuacce says that it is ISOLATED, it has\n"
+			 "failed, until root resets it: echo 1 >%s/class/uacce/%s/device/reset",
+			 UACCE_SYSFS_ROOT, basename(node));
 		break;
 	default:
-		gz_error(node, "%s", strerror(-err));
+		gz_error(node, "cannot be opened: %s", strerror(-err));
 	}
+}
+
+/* Open a first queue of a->node; 0 or a negative errno, and not a word */
+static int open_first(struct gz_accel *a)
+{
+	int ret = vaccel_queue_open(&a->queue[0], a->node);
+
+	if (ret && is_gone(a)) {
+		/* another one may be there */
+		__atomic_store_n(&a->gone, 0, __ATOMIC_RELAXED);
+		ret = -ENODEV;
+	}
+	return ret;
+}
+
+/* The device with the most free queues */
+static struct uacce_sysfs *find_best(const struct uacce_sysfs_list *list)
+{
+	struct uacce_sysfs *dev, *best = NULL;
+	size_t i;
+
+	for (i = 0; i < list->nr; i++) {
+		dev = &list->dev[i];
+		if (usable(dev) && dev->available &&
+		    (!best || dev->available > best->available))
+			best = dev;
+	}
+	return best;
+}
+
+/*
+ * Open the best device that can be: one may have been given to others since we have
+ * looked at sysfs, or be in a reset, or broken.
+ */
+static int open_best(struct gz_accel *a, struct uacce_sysfs_list *list)
+{
+	struct uacce_sysfs *dev, *first = NULL;
+	int ret, err = 0;
+
+	while ((dev = find_best(list))) {
+		/* whatever comes of it, not again */
+		dev->available = 0;
+		free(a->node);
+		if (asprintf(&a->node, "/dev/%s", dev->name) < 0) {
+			a->node = NULL;
+			gz_error(NULL, "out of memory");
+			return -1;
+		}
+		ret = open_first(a);
+		if (!ret)
+			return 0;
+		if (opt.verbose)
+			gz_note("%s cannot be opened: %s", a->node, strerror(-ret));
+		if (!first) {
+			first = dev;
+			err = ret;
+		}
+	}
+	if (first)
+		explain_open(first->name, err);
+	else
+		no_device(list);
+	return -1;
+}
+
+static int open_any(struct gz_accel *a)
+{
+	struct uacce_sysfs_list list;
+	int ret;
+
+	ret = uacce_sysfs_scan(&list, UACCE_SYSFS_ROOT);
+	if (ret) {
+		gz_error(UACCE_SYSFS_ROOT "/class/uacce", "%s", strerror(-ret));
+		return -1;
+	}
+	ret = open_best(a, &list);
+	uacce_sysfs_free(&list);
+	return ret;
+}
+
+static int open_named(struct gz_accel *a)
+{
+	int ret;
+
+	a->node = strdup(opt.device);
+	if (!a->node) {
+		gz_error(opt.device, "out of memory");
+		return -1;
+	}
+	ret = open_first(a);
+	if (!ret)
+		return 0;
+	explain_open(a->node, ret);
+	return -1;
 }
 
 static int open_device(struct gz_accel *a)
 {
 	struct vaccel_queue *q = &a->queue[0];
-	int ret;
 
-	a->node = opt.device ? strdup(opt.device) : find_device();
-	if (!a->node)
-		return -1;
 	catch_sigbus();
-	ret = vaccel_queue_open(q, a->node);
-	if (ret) {
-		explain_open(a->node, is_gone(a) ? -ENODEV : ret);
+	if (opt.device ? open_named(a) : open_any(a))
 		return -1;
-	}
 	if (!(q->info.flags & UACCE_DEV_SVA)) {
 		gz_error(a->node, "cannot work on a program's own memory (it has no SVA)");
 		vaccel_queue_close(q);
@@ -233,7 +321,7 @@ static const char *queue_error(const struct vaccel_queue *q)
 	case VACCEL_QERR_CQ_HEAD:
 		return "it found a ring index out of range";
 	case VACCEL_QERR_DEVICE:
-		return "the device failed";
+		return "the device failed or was reset";
 	default:
 		return "reason unknown";
 	}

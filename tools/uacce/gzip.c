@@ -228,7 +228,8 @@ static void parse_options(int argc, char **argv)
 	}
 
 	if (!*opt.suffix || strchr(opt.suffix, '/')) {
-		gz_error(NULL, "invalid suffix '%s'", opt.suffix);
+		gz_error(NULL, "the suffix '%s' cannot be used: it is empty, or has a slash",
+			 opt.suffix);
 		exit(GZ_ERROR);
 	}
 	if (!opt.queues)
@@ -271,7 +272,8 @@ int main(int argc, char **argv)
 	for (i = optind; i < argc && !gz_accel_failed(); i++)
 		gz_file(strcmp(argv[i], "-") ? argv[i] : NULL);
 	if (i < argc)
-		gz_error(NULL, "%d more input(s) not even tried", argc - i);
+		gz_error(NULL, "nothing was done about %d more input(s): there is no accelerator",
+			 argc - i);
 
 	gz_accel_close();
 	return exit_status;

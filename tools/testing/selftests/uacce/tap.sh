@@ -109,7 +109,7 @@ set_attribute()
 
 release()
 {
-	for a in hold_engine delay_engine_ms fail_engine; do
+	for a in hold_engine delay_engine_ms fail_engine fail_get_queue fail_start; do
 		"$here/simctl" set "$1" inject/$a 0 >/dev/null
 	done
 }

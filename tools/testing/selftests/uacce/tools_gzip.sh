@@ -215,7 +215,11 @@ help_and_usage_errors()
 	accel --help >help && grep -q -e --queues help || return
 	status 1 accel --no-such-option 2>/dev/null || return
 	status 1 accel --queues=0 -c /dev/null 2>/dev/null || return
-	status 1 accel missing 2>msg && grep -q missing msg
+	status 1 accel missing 2>msg && grep -q missing msg || return
+	for suffix in '' /x; do
+		status 1 accel -S "$suffix" f 2>msg || return
+		grep -q "suffix '$suffix' cannot be used" msg || return
+	done
 }
 
 verbose_tells_the_ratio()
@@ -232,6 +236,34 @@ a_missing_device_is_named()
 	status 1 "$gz" --device=/dev/no_such-7 f 2>msg || return
 	grep -q /dev/no_such-7 msg && grep -q 'modprobe uacce_sim' msg && rm msg &&
 		only f
+}
+
+what_was_not_tried_is_counted()
+{
+	text 1000 >f && cp f g && cp f h
+	status 1 "$gz" --device=/dev/no_such-7 f g h 2>msg || return
+	cat msg
+	grep -q 'nothing was done about 2 more input' msg && rm msg && only f g h
+}
+
+a_busy_device_is_named_with_what_may_be_the_cause()
+{
+	text 1000 >f
+	set_attribute inject/fail_get_queue -1 || return
+	status 1 accel f 2>msg || return
+	cat msg
+	grep -q "/dev/$dev: is busy" msg && grep -q 'in use.*being reset' msg || return
+	rm msg && only f
+}
+
+a_device_that_does_not_start_is_named_with_the_way_out()
+{
+	text 1000 >f
+	set_attribute inject/fail_start -1 || return
+	status 1 accel f 2>msg || return
+	cat msg
+	grep -q ISOLATED msg && grep -q "/sys/class/uacce/$dev/device/reset" msg || return
+	rm msg && only f
 }
 
 with_no_device_at_all_it_says_how_to_get_one()
@@ -283,7 +315,7 @@ a_queue_that_fails_half_way_leaves_nothing()
 	wait "$pid"
 	expect "an error" [ $? = 1 ] || return
 	cat ../msg
-	grep -q 'device failed' ../msg && only f
+	grep -q 'device failed or was reset' ../msg && only f
 }
 
 a_signal_half_way_leaves_nothing()
@@ -294,10 +326,46 @@ a_signal_half_way_leaves_nothing()
 	expect "death by SIGTERM" [ $? = 143 ] && only f
 }
 
+# $inst is the one that is taken first: no other has more free queues, and of those
+# with as many it has the first name
+another_device_is_taken_if_the_best_cannot_be_opened()
+{
+	text 1000 >f
+	set_attribute inject/"$1" -1 || return
+	"$gz" -v -k f 2>msg
+	got=$?
+	cat msg
+	expect "success" [ $got = 0 ] && gunzip -c f.gz | cmp - f || return
+	grep -q "/dev/$dev cannot be opened" msg
+}
+
+another_device_is_taken_if_the_best_is_busy()
+{
+	another_device_is_taken_if_the_best_cannot_be_opened fail_get_queue
+}
+
+another_device_is_taken_if_the_best_does_not_start()
+{
+	another_device_is_taken_if_the_best_cannot_be_opened fail_start
+}
+
+if_none_can_be_opened_the_best_is_named()
+{
+	text 1000 >f
+	for i in $instances default; do
+		"$here/simctl" set "$i" inject/fail_get_queue -1 || return
+	done
+	status 1 "$gz" f 2>msg
+	got=$?
+	"$here/simctl" set default inject/fail_get_queue 0
+	cat msg
+	[ $got = 0 ] && grep -q "$dev: is busy" msg && rm msg && only f
+}
+
 command -v "$gz" >/dev/null || skip_all "uacce-gzip is not installed"
 begin
 make_instance ksft_gzip queues=8 || skip_all "no accelerator with SVA"
-plan 28
+plan 34
 
 # three chunks of the tool, the last a short one
 text 330000 >"$work/text"
@@ -325,11 +393,19 @@ run	an_empty_file_becomes_a_valid_stream \
 	help_and_usage_errors \
 	verbose_tells_the_ratio \
 	a_missing_device_is_named \
+	what_was_not_tried_is_counted \
+	a_busy_device_is_named_with_what_may_be_the_cause \
+	a_device_that_does_not_start_is_named_with_the_way_out \
 	with_no_device_at_all_it_says_how_to_get_one
 
 run	a_queue_that_fails_half_way_leaves_nothing \
 	a_signal_half_way_leaves_nothing \
 	a_device_that_goes_away_half_way_leaves_nothing
+
+make_instance ksft_gzip_best || exit
+run	another_device_is_taken_if_the_best_is_busy \
+	another_device_is_taken_if_the_best_does_not_start \
+	if_none_can_be_opened_the_best_is_named
 
 make_instance ksft_gzip_no_sva sva=0 || exit
 run	a_device_without_SVA_is_refused
