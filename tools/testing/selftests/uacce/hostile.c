@@ -201,6 +201,31 @@ static __u64 pick_doorbell(__u64 *state, __u32 near)
 	}
 }
 
+/*
+ * What stands in the control page is what the device says, and not what it goes by. Most
+ * of the page is not used, so half of the time take what is.
+ */
+static void disturb_ctrl(struct hostile *h, __u64 *s)
+{
+	struct vaccel_ctrl *ctrl = vq_ctrl(&h->vq);
+	__le32 *used[] = {
+		&ctrl->sq_head, &ctrl->state, &ctrl->error, &ctrl->cq_tail, &ctrl->flags,
+	};
+	__le32 *word = used[rnd(s) % ARRAY_SIZE(used)];
+
+	switch (rnd(s) % 4) {
+	case 0:		/* what could well stand there */
+		__atomic_store_n(word, htole32(rnd(s) % 4), __ATOMIC_RELAXED);
+		break;
+	case 1:
+		__atomic_store_n(word, rnd(s), __ATOMIC_RELAXED);
+		break;
+	default:
+		__atomic_store_n((__u64 *)ctrl + rnd(s) % (VACCEL_SQ_OFFSET / 8),
+				 rnd(s), __ATOMIC_RELAXED);
+	}
+}
+
 void hostile_disturb(struct hostile *h, __u64 *s)
 {
 	struct vaccel_desc *d = vq_sq(&h->vq, rnd(s));
@@ -235,12 +260,8 @@ void hostile_disturb(struct hostile *h, __u64 *s)
 		__atomic_store_n(&d->dst_len, htole32(pick_len(s)),
 				 __ATOMIC_RELAXED);
 		break;
-	case 10:	/* control page, but for what we wait for */
-		word = h->vq.q.dus;
-		word += rnd(s) % (0x1000 / 8);
-		if (word != (__u64 *)&vq_ctrl(&h->vq)->cq_tail &&
-		    word != (__u64 *)&vq_ctrl(&h->vq)->flags)
-			__atomic_store_n(word, rnd(s), __ATOMIC_RELAXED);
+	case 10:
+		disturb_ctrl(h, s);
 		break;
 	case 11:	/* registers; doorbells seldom, or nothing would run */
 		i = rnd(s) % (VACCEL_MMIO_SIZE / 8);
@@ -267,24 +288,57 @@ void hostile_disturb(struct hostile *h, __u64 *s)
 	}
 }
 
-int hostile_recover(struct hostile *h)
-{
-	int ret = vq_restart(&h->vq);
+/* No status of a completion: the device has not written it yet */
+#define NO_STATUS	0xffffffff
 
-	h->restarts++;
-	return ret;
+/*
+ * Before the device hears of them. So one knows what it has done whatever the control
+ * page says. Where a descriptor has it write to its own rings one may be mistaken: then
+ * the worst is a doorbell out of order.
+ */
+static void expect(struct hostile *h, __u32 index, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		vq_cq(&h->vq, index + i)->status = htole32(NO_STATUS);
+	h->first = index;
+	h->under_way = n;
+	h->submitted += n;
 }
 
-/* What the completions say, as far as they make sense */
-static void count_statuses(struct hostile *h, __u32 head, unsigned int n)
+static __u32 status_of(const struct hostile *h, unsigned int i)
 {
+	const struct vaccel_cqe *cqe = vq_cq(&h->vq, h->first + i);
+
+	return le32toh(__atomic_load_n(&cqe->status, __ATOMIC_ACQUIRE));
+}
+
+/* What was under way is executed, or never will be. */
+static void count_executed(struct hostile *h)
+{
+	unsigned int i;
 	__u32 status;
 
-	while (n--) {
-		status = le32toh(vq_cq(&h->vq, head++)->status);
-		if (status < ARRAY_SIZE(h->seen))
+	for (i = 0; i < h->under_way; i++) {
+		status = status_of(h, i);
+		if (status < ARRAY_SIZE(h->seen)) {
 			h->seen[status]++;
+			h->executed++;
+		}
 	}
+	h->under_way = 0;
+}
+
+int hostile_recover(struct hostile *h)
+{
+	int ret = vaccel_queue_stop(&h->vq.q);
+
+	/* after that no completion comes */
+	if (!ret)
+		count_executed(h);
+	h->restarts++;
+	return ret ? ret : vq_restart(&h->vq);
 }
 
 /*
@@ -302,7 +356,7 @@ static int wait_done(struct hostile *h, __u32 head, __u32 tail)
 		ret = vaccel_kick(&h->vq.q);
 		if (ret)
 			return ret;
-		if (vq_cq_tail(&h->vq) == tail)
+		if (status_of(h, h->under_way - 1) != NO_STATUS)
 			return 0;
 		if (now_ms() > end)
 			return -ETIMEDOUT;
@@ -364,7 +418,8 @@ static int dig(struct hostile *h)
 /* Rings @reg with something, and lets the engine have a look at it */
 static void ring_at_random(struct hostile *h, unsigned int reg, __u32 near)
 {
-	long end = now_ms() + 1000;
+	/* a flag that was overwritten may never say that it sleeps */
+	long end = now_ms() + 100;
 
 	vq_set_reg(&h->vq, reg, pick_doorbell(&h->state, near));
 	if (vaccel_kick(&h->vq.q))
@@ -390,7 +445,7 @@ int hostile_attack(struct hostile *h)
 		pick_desc(h, &d);
 		*vq_sq(vq, head + i) = d;
 	}
-	h->submitted += n;
+	expect(h, head, n);
 	vq_set_reg(vq, VACCEL_REG_SQ_TAIL, head + n);
 	ret = vaccel_kick(&vq->q);
 
@@ -420,7 +475,7 @@ int hostile_attack(struct hostile *h)
 	if (ret)
 		return ret;
 
-	count_statuses(h, head, n);
+	count_executed(h);
 	vq_set_reg(vq, VACCEL_REG_CQ_HEAD, head + n);
 	vq->q.sq_tail = head + n;
 	vq->q.cq_head = head + n;

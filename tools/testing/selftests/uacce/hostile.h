@@ -42,16 +42,19 @@ struct hostile {
 	bool sva;
 	bool stop;		/* for the second thread */
 	bool digs;		/* takes memory away as well; not beside a second thread */
+	__u32 first;		/* what is under way: index, and how many */
+	unsigned int under_way;
 	unsigned long seen[VACCEL_ST_INTERNAL + 1];	/* by status */
 	unsigned long submitted;
+	unsigned long executed;	/* of these, by their completions */
 	unsigned long errors;	/* of the queue */
 	unsigned long restarts;
 	unsigned long holes;
 };
 
 /*
- * Of the descriptors that a program throws at devices, UACCE_FUZZ or @unless_set, the
- * share of one of two tests on one of the two kinds of device
+ * Of the descriptors that devices are to execute for a program, UACCE_FUZZ or
+ * @unless_set, the share of one of two tests on one of the two kinds of device
  */
 unsigned long hostile_share(unsigned long unless_set);
 

@@ -3,7 +3,7 @@
  * As many wrong descriptors, doorbells, rings and addresses as one likes, while
  * another process works on a queue of the same device and must not notice.
  *
- * UACCE_FUZZ=n is how many descriptors there are to be in all, by default what
+ * UACCE_FUZZ=n is how many descriptors are to be executed in all, by default what
  * takes some seconds. The seed is another one each time and is printed;
  * UACCE_SEED=n repeats it, as far as two processes and a device repeat anything.
  */
@@ -121,9 +121,9 @@ FIXTURE_TEARDOWN_PARENT(fuzz)
 
 static void show(struct __test_metadata *_metadata, const struct hostile *h)
 {
-	TH_LOG("seed %llu: %lu descriptors, %lu queue errors, %lu restarts, %lu holes",
-	       (unsigned long long)random_seed(), h->submitted, h->errors,
-	       h->restarts, h->holes);
+	TH_LOG("seed %llu: %lu descriptors, of %lu, %lu queue errors, %lu restarts, %lu holes",
+	       (unsigned long long)random_seed(), h->executed, h->submitted,
+	       h->errors, h->restarts, h->holes);
 	TH_LOG("ok %lu more %lu opcode %lu field %lu len %lu", h->seen[0],
 	       h->seen[1], h->seen[2], h->seen[3], h->seen[4]);
 	TH_LOG("read %lu write %lu full %lu data %lu internal %lu", h->seen[5],
@@ -140,8 +140,8 @@ static void fuzz(struct __test_metadata *_metadata, struct shared *shared,
 
 	TH_LOG("UACCE_SEED=%llu", (unsigned long long)random_seed());
 	/* and at least one doorbell that stopped the queue, if need be later */
-	while (h->submitted < count ||
-	       (!h->errors && h->submitted < 20 * count)) {
+	while (h->executed < count ||
+	       (!h->errors && h->executed < 20 * count)) {
 		ret = hostile_attack(h);
 		ASSERT_EQ(0, ret) {
 			show(_metadata, h);

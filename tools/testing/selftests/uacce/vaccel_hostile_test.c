@@ -3,7 +3,7 @@
  * A user that does everything wrong, at random, while another one works. The
  * hostile queue may fail in any way; it may not hang, and nobody else may notice.
  *
- * UACCE_FUZZ=n is how many descriptors are thrown at the device. The seed is another
+ * UACCE_FUZZ=n is how many descriptors the device is to execute. The seed is another
  * one each time and is printed; UACCE_SEED=n repeats it.
  */
 #include <endian.h>
@@ -70,9 +70,9 @@ FIXTURE_TEARDOWN_PARENT(hostile)
 
 static void show(struct __test_metadata *_metadata, const struct hostile *h)
 {
-	TH_LOG("UACCE_SEED=%llu: %lu descriptors, %lu queue errors, %lu restarts",
-	       (unsigned long long)random_seed(), h->submitted, h->errors,
-	       h->restarts);
+	TH_LOG("UACCE_SEED=%llu: %lu descriptors, of %lu, %lu queue errors, %lu restarts",
+	       (unsigned long long)random_seed(), h->executed, h->submitted,
+	       h->errors, h->restarts);
 	TH_LOG("ok %lu more %lu opcode %lu field %lu len %lu read %lu write %lu full %lu data %lu",
 	       h->seen[0], h->seen[1], h->seen[2], h->seen[3], h->seen[4],
 	       h->seen[5], h->seen[6], h->seen[7], h->seen[8]);
@@ -85,7 +85,7 @@ TEST_F(hostile, random_descriptors_hurt_only_their_own_queue)
 	struct hostile h;
 
 	ASSERT_EQ(0, hostile_open(&h, &self->sim, random_seed()));
-	while (h.submitted < count) {
+	while (h.executed < count) {
 		ASSERT_EQ(0, hostile_attack(&h)) {
 			show(_metadata, &h);
 		}
@@ -120,7 +120,7 @@ TEST_F(hostile, changing_everything_under_the_engine_hurts_only_its_queue)
 
 	ASSERT_EQ(0, hostile_open(&h, &self->sim, random_seed() + 1));
 	ASSERT_EQ(0, bg_start(&bg, second_thread, (long)&h, random_seed(), 0));
-	while (h.submitted < count) {
+	while (h.executed < count) {
 		ASSERT_EQ(0, hostile_attack(&h)) {
 			show(_metadata, &h);
 		}
