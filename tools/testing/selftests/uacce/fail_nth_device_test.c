@@ -115,6 +115,8 @@ static int works(const struct sim *sim)
  * @restore: makes it as it was before @prepare, whatever @call returned
  * @errors: what it may fail with, up to the first zero
  * @min: failures that there are at least
+ * @most: how often it may fail, if not 0. For what has to succeed: the kernel may have
+ *	no memory for the arguments of the system call, and then it was never asked.
  */
 struct sweep {
 	const char *name;
@@ -124,6 +126,7 @@ struct sweep {
 	int (*restore)(struct sim *sim);
 	int errors[6];
 	unsigned int min;
+	unsigned int most;
 };
 
 static void run(struct __test_metadata *_metadata, struct sim *sim,
@@ -165,6 +168,8 @@ static void run(struct __test_metadata *_metadata, struct sim *sim,
 	EXPECT_GE(nth.injected, nth_least(sweep->min));
 	if (sweep->min)
 		EXPECT_LT(0, refused);
+	if (sweep->most)
+		EXPECT_GE(sweep->most, refused);
 }
 
 /* A file that is open before the call, which is to be the write() alone */
@@ -189,6 +194,108 @@ static int close_target(void)
 
 	target = -1;
 	return ret;
+}
+
+/* --- who is there when a device goes */
+
+/*
+ * The test itself, with a queue that is started and mapped, and one that is neither; a
+ * process asleep in poll() on a started and mapped one; and one with such a queue that
+ * is killed at that moment. The test holds the files of their queues as well.
+ */
+static struct users {
+	struct vaccel_queue own;
+	int idle;
+	struct peer sleeper, dying;
+	int of_sleeper, of_dying;
+} users;
+
+/* In a process of them */
+static struct vaccel_queue users_queue;
+
+static long users_open(long node, long unused1, long unused2)
+{
+	int ret = vaccel_queue_open(&users_queue, (const char *)node);
+
+	return ret ? ret : users_queue.fd;
+}
+
+static long users_sleep(long unused1, long unused2, long unused3)
+{
+	return q_poll(users_queue.fd, -1);
+}
+
+/* Its queue, or a negative errno */
+static int user_begin(struct peer *peer, const struct sim *sim)
+{
+	int fd = peer_start(peer);
+
+	if (!fd)
+		fd = peer_call(peer, users_open, (long)sim->node, 0, 0);
+	return fd < 0 ? fd : peer_take_fd(peer, fd);
+}
+
+static int users_begin(const struct sim *sim)
+{
+	int ret;
+
+	users.of_sleeper = user_begin(&users.sleeper, sim);
+	if (users.of_sleeper < 0)
+		return users.of_sleeper;
+	ret = peer_send(&users.sleeper, users_sleep, 0, 0, 0);
+	if (ret)
+		return ret;
+	users.of_dying = user_begin(&users.dying, sim);
+	if (users.of_dying < 0)
+		return users.of_dying;
+	ret = vaccel_queue_open(&users.own, sim->node);
+	if (ret)
+		return ret;
+	users.idle = q_open(sim);
+	return users.idle < 0 ? users.idle : peer_begin_kill(&users.dying);
+}
+
+/* 0 if all of them have been told, or who has not, and of what */
+static int users_not_dead(void)
+{
+	if (touch(users.own.mmio) != -EFAULT || touch(users.own.dus) != -EFAULT)
+		return 100;
+	if (peer_recv(&users.sleeper) != POLL_DEAD)
+		return 101;
+	return q_not_dead(users.own.fd) ?: q_not_dead(users.idle) ?:
+	       q_not_dead(users.of_sleeper) ?: q_not_dead(users.of_dying);
+}
+
+/* 0 if nothing has happened to those who are to stay, or what has */
+static int users_not_working(void)
+{
+	struct vaccel_desc nop = { .opcode = VACCEL_OP_NOP };
+	struct vaccel_cqe cqe;
+	int ret = vaccel_run(&users.own, &nop, &cqe);
+
+	if (ret)
+		return ret;
+	if (peer_answered(&users.sleeper))
+		return 110;
+	return cqe.status ? 111 : q_start(users.idle);
+}
+
+static int users_end(void)
+{
+	int ret;
+
+	vaccel_queue_close(&users.own);
+	ret = close(users.idle) || close(users.of_sleeper) ||
+	      close(users.of_dying) ? -errno : 0;
+	return ret ?: peer_kill(&users.sleeper) ?: peer_wait(&users.dying);
+}
+
+/* 0 if all of them have been told that the device has gone, or if none has */
+static int users_check(bool gone)
+{
+	int ret = gone ? users_not_dead() : users_not_working();
+
+	return users_end() ?: ret;
 }
 
 /* --- instances of the simulator */
@@ -254,17 +361,9 @@ static bool device_exists(void)
 static int make_instance(struct sim *other)
 {
 	struct sim sim;
-	struct sim_config cfg = { .no_sva = !other->sva, .queues = 4 };
+	struct sim_config cfg = { .no_sva = !other->sva, .queues = 6 };
 
 	return sim_create_idle(&sim, NAME, &cfg);
-}
-
-static int make_live_instance(struct sim *other)
-{
-	struct sim sim = { .name = NAME };
-	int ret = make_instance(other);
-
-	return ret ? ret : sim_go_live(&sim);
 }
 
 static int remove_instance(struct sim *other)
@@ -359,11 +458,23 @@ static long call_rmdir(struct sim *other)
 	return rmdir(ROOT "/" NAME) ? -errno : 0;
 }
 
+static int prepare_rmdir(struct sim *other)
+{
+	struct sim sim = { .name = NAME };
+
+	return make_instance(other) ?: sim_go_live(&sim) ?: users_begin(&sim);
+}
+
 /* What could not be removed is as it was; what was, can be made again */
 static int check_rmdir(struct sim *other, long ret)
 {
+	int err;
+
 	if (instance_exists() != !!ret)
 		return 10;
+	err = users_check(!ret);
+	if (err)
+		return err;
 	if (ret)
 		return check_live(true);
 	return device_exists() ? 11 : 0;
@@ -404,7 +515,7 @@ TEST_F(instance, make_it_live_no_more)
 	static const struct sweep sweep = {
 		.name = "live = 0", .prepare = prepare_unlive,
 		.call = call_unlive, .check = check_unlive,
-		.restore = set_idle, .errors = { -ENOMEM },
+		.restore = set_idle, .errors = { -ENOMEM }, .most = 2,
 	};
 
 	ASSERT_EQ(0, make_instance(&self->sim));
@@ -412,12 +523,13 @@ TEST_F(instance, make_it_live_no_more)
 	EXPECT_EQ(0, remove_instance(&self->sim));
 }
 
-TEST_F(instance, rmdir_while_it_is_live)
+TEST_F(instance, rmdir_while_it_is_in_use)
 {
 	static const struct sweep sweep = {
-		.name = "rmdir", .prepare = make_live_instance,
+		.name = "rmdir", .prepare = prepare_rmdir,
 		.call = call_rmdir, .check = check_rmdir,
 		.restore = remove_instance, .errors = { -ENOMEM },
+		.min = 6, .most = 2,
 	};
 
 	run(_metadata, &self->sim, &sweep);
@@ -521,12 +633,16 @@ static int check_bind(struct sim *sim, long ret)
 
 static int prepare_unbind(struct sim *sim)
 {
-	return open_driver_file("unbind");
+	return users_begin(sim) ?: open_driver_file("unbind");
 }
 
 static int check_unbind(struct sim *sim, long ret)
 {
-	return close_target() ?: check_bound(sim, !!ret);
+	/* with all their files still open */
+	int left = ret ? 0 : sim_not_clean(sim);
+
+	return close_target() ?: users_check(!ret) ?: left ?:
+	       check_bound(sim, !!ret);
 }
 
 static int stay_bound(struct sim *sim)
@@ -553,12 +669,13 @@ TEST_F(driver, bind)
 	EXPECT_EQ(0, stay_bound(&self->sim));
 }
 
-TEST_F(driver, unbind)
+TEST_F(driver, unbind_while_the_device_is_in_use)
 {
 	static const struct sweep sweep = {
-		.name = "unbind", .prepare = prepare_unbind, .call = call_bind,
-		.check = check_unbind, .restore = stay_bound,
-		.errors = { -ENOMEM },
+		.name = "unbind", .prepare = prepare_unbind,
+		.call = call_bind, .check = check_unbind,
+		.restore = stay_bound, .errors = { -ENOMEM },
+		.min = 5, .most = 2,
 	};
 
 	ASSERT_LT(0, sim_gets(&self->sim, "parent", parent, sizeof(parent)));
