@@ -90,6 +90,43 @@ static bool as_before(struct __test_metadata *_metadata, const int *before)
 	return false;
 }
 
+/*
+ * Locks whose classes come and go with them: each workqueue has one, and nothing else
+ * tells of a workqueue that nobody knows any more. 0 where the kernel does not count.
+ * It takes the kernel long to say that, so not in each round.
+ */
+static int lock_keys(void)
+{
+	FILE *f = fopen("/proc/lockdep_stats", "re");
+	char line[120];
+	int n = 0;
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " dynamic-keys: %d", &n) == 1)
+			break;
+	}
+	fclose(f);
+	return n;
+}
+
+/* They go a little later: some of those before may have been about to. */
+static bool no_more_keys(struct __test_metadata *_metadata, int before)
+{
+	long end = now_ms() + SIM_TIMEOUT_MS;
+	int now;
+
+	while ((now = lock_keys()) > before) {
+		if (now_ms() > end) {
+			TH_LOG("%d keys of locks, %d before", now, before);
+			return false;
+		}
+		nap();
+	}
+	return true;
+}
+
 /* Open, start, one descriptor, close */
 static int works(const struct sim *sim)
 {
@@ -132,8 +169,8 @@ struct sweep {
 static void run(struct __test_metadata *_metadata, struct sim *sim,
 		const struct sweep *sweep)
 {
+	int before[N_PLACES], keys = lock_keys();
 	unsigned int refused = 0;
-	int before[N_PLACES];
 	struct nth nth;
 	long ret;
 
@@ -165,6 +202,7 @@ static void run(struct __test_metadata *_metadata, struct sim *sim,
 	ASSERT_GT(NTH_MAX, nth.n);
 	TH_LOG("%s: %u failures injected, %u times refused", sweep->name,
 	       nth.injected, refused);
+	EXPECT_TRUE(no_more_keys(_metadata, keys));
 	EXPECT_GE(nth.injected, nth_least(sweep->min));
 	if (sweep->min)
 		EXPECT_LT(0, refused);
@@ -584,6 +622,7 @@ static bool is_bound(void)
 /* Bound, and so works; or not, and there is no device */
 static int check_bound(struct sim *sim, bool bound)
 {
+	char dev[sizeof(sim->dev)];
 	int ret;
 
 	if (is_bound() != bound)
@@ -595,11 +634,11 @@ static int check_bound(struct sim *sim, bool bound)
 		if (ret)
 			return ret;
 	}
-	ret = sim_gets(sim, "dev_name", sim->dev, sizeof(sim->dev));
-	if (ret <= 0)
-		return ret ? ret : 3;
-	snprintf(sim->node, sizeof(sim->node), "/dev/%s", sim->dev);
-	return works(sim);
+	/* with the number that it had before, as nobody has taken that */
+	ret = sim_gets(sim, "dev_name", dev, sizeof(dev));
+	if (ret < 0)
+		return ret;
+	return strcmp(dev, sim->dev) ? 3 : works(sim);
 }
 
 static int open_driver_file(const char *name)
@@ -900,13 +939,14 @@ static void run_load(struct __test_metadata *_metadata,
 	/* EINVAL: the driver core has no memory for a name or a directory */
 	static const int errors[] = { -ENOMEM, -EINVAL, 0 };
 	unsigned int i, own, all, refused = 0;
-	int before[N_PLACES], devs;
+	int before[N_PLACES], devs, keys;
 	struct nth nth;
 	int fd, ret;
 
 	for (i = 0; i < which; i++)
 		ASSERT_EQ(0, load_path(path[i]));
 	look(before);
+	keys = lock_keys();
 	devs = chrdevs();
 	nth_begin(&nth);
 	own = count_own(_metadata, path[which]);
@@ -950,6 +990,7 @@ static void run_load(struct __test_metadata *_metadata,
 		}
 		ASSERT_EQ(devs, chrdevs());
 	}
+	EXPECT_TRUE(no_more_keys(_metadata, keys));
 	for (i = which; i-- > 0;)
 		ASSERT_EQ(0, unload(names[i]));
 	ASSERT_GT(NTH_MAX, nth.n);
