@@ -341,6 +341,15 @@ none:
 	return false;
 }
 
+bool trace_stacks(const char *event, const char *filter)
+{
+	char file[80], trigger[80];
+
+	snprintf(file, sizeof(file), "events/%s/trigger", event);
+	snprintf(trigger, sizeof(trigger), "stacktrace if %s", filter);
+	return !tracer_set(INSTANCE, file, trigger);
+}
+
 int trace_on(bool on)
 {
 	return tracer_set(INSTANCE, "tracing_on", on ? "1" : "0");

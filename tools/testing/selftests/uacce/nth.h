@@ -86,6 +86,8 @@ void nth_note(struct nth *nth, bool hit);
  */
 bool trace_begin(const char * const *events, unsigned int n_events,
 		 const char *filter);
+/* After each @event where @filter is true, who it was: lines that begin with " => " */
+bool trace_stacks(const char *event, const char *filter);
 int trace_on(bool on);
 FILE *trace_open(void);
 int trace_end(void);
