@@ -238,7 +238,10 @@ bool nth_next(struct nth *nth)
 		nth->fd = -1;
 		return false;
 	}
-	nth->n += nth->injected < first() ? 1 : step();
+	if (nth->injected < first() || nth->injected < nth->first)
+		nth->n++;
+	else
+		nth->n += step();
 	nth->hit = false;
 	return true;
 }

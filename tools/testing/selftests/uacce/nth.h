@@ -37,6 +37,7 @@
  * @hit: it did
  * @injected: rounds in which one did
  * @dry: rounds since the last in which one did
+ * @first: to be set after nth_begin() where in a hurry more of the first are to fail
  */
 struct nth {
 	int fd;
@@ -44,6 +45,7 @@ struct nth {
 	bool hit;
 	unsigned int injected;
 	unsigned int dry;
+	unsigned int first;
 };
 
 /*
