@@ -151,6 +151,19 @@ SIM_FAIL_ATTR(engine);
 SIM_HOLD_ATTR(dma);
 SIM_DELAY_ATTR(dma);
 
+static ssize_t sim_flag_store(bool *flag, const char *page, size_t count)
+{
+	bool value;
+	int ret;
+
+	ret = kstrtobool(page, &value);
+	if (ret)
+		return ret;
+
+	WRITE_ONCE(*flag, value);
+	return count;
+}
+
 static ssize_t sim_positive_show(struct config_item *item, char *page)
 {
 	return sysfs_emit(page, "%d\n",
@@ -160,15 +173,7 @@ static ssize_t sim_positive_show(struct config_item *item, char *page)
 static ssize_t sim_positive_store(struct config_item *item, const char *page,
 				  size_t count)
 {
-	bool positive;
-	int ret;
-
-	ret = kstrtobool(page, &positive);
-	if (ret)
-		return ret;
-
-	WRITE_ONCE(to_sim_inject(item)->positive, positive);
-	return count;
+	return sim_flag_store(&to_sim_inject(item)->positive, page, count);
 }
 
 CONFIGFS_ATTR(sim_, positive);
@@ -182,15 +187,7 @@ static ssize_t sim_isolate_show(struct config_item *item, char *page)
 static ssize_t sim_isolate_store(struct config_item *item, const char *page,
 				 size_t count)
 {
-	bool isolated;
-	int ret;
-
-	ret = kstrtobool(page, &isolated);
-	if (ret)
-		return ret;
-
-	WRITE_ONCE(to_sim_instance(item)->isolated, isolated);
-	return count;
+	return sim_flag_store(&to_sim_instance(item)->isolated, page, count);
 }
 
 CONFIGFS_ATTR(sim_, isolate);
