@@ -473,9 +473,9 @@ TEST_F(region, mlock_does_not_split)
 	void *map, *p;
 
 	ASSERT_EQ(0, map_dus(&self->sim, self->fd, &map));
-	mlock(map + self->page, self->page);
+	EXPECT_EQ(0, mlock(map + self->page, self->page));
 	EXPECT_EQ(0, not_whole(map, self->sim.dus_size));
-	munlock(map, self->page);
+	EXPECT_EQ(0, munlock(map, self->page));
 	EXPECT_EQ(0, not_whole(map, self->sim.dus_size));
 	EXPECT_EQ(-EEXIST, map_dus(&self->sim, self->fd, &p));
 }
