@@ -218,6 +218,26 @@ build()
 	say "QEMU took $((SECONDS - begin)) seconds."
 }
 
+# Another tree may have another device and build it here at any time: what is to be run
+# has a name that goes by what is in it. Those of the last four trees are kept.
+keep()
+{
+	local kept old
+
+	kept=$dir/kept/qemu-system-x86_64-$(sha256sum <"$binary" | cut -c1-12)
+	mkdir -p "$dir/kept"
+	if [ ! -x "$kept" ]; then
+		cp "$binary" "$kept.new"
+		mv "$kept.new" "$kept"
+	fi
+	touch "$kept"
+	binary=$kept
+	find "$dir/kept" -type f -printf '%T@ %p\n' | sort -rn | tail -n +5 | cut -d' ' -f2- |
+		while read -r old; do
+			rm -f "$old"
+		done
+}
+
 if [ -n "${QEMU:-}" ]; then
 	command -v "$QEMU" >/dev/null || die "QEMU=$QEMU is no program."
 	has_vaccel "$QEMU" || die "QEMU=$QEMU has no device vaccel."
@@ -243,5 +263,6 @@ fi
 lay_over
 python_path
 build
+keep
 has_vaccel "$binary" || die "the QEMU that was built has no device vaccel: $binary"
 found "$binary"
