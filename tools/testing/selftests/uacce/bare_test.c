@@ -139,8 +139,11 @@ FIXTURE_TEARDOWN_PARENT(positive)
 TEST_F(positive, number_that_an_op_returns_is_success)
 {
 	int fd = q_open(&self->sim);
+	long positive;
 	void *p;
 
+	ASSERT_EQ(0, sim_get(&self->sim, "inject/positive", &positive));
+	EXPECT_EQ(1, positive);
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, q_mmap(fd, UACCE_QFRT_DUS, self->sim.dus_size, &p));
 	EXPECT_EQ(0, touch(p));

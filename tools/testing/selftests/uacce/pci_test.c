@@ -287,6 +287,28 @@ TEST_F(function, device_that_says_nonsense_is_not_bound)
 	EXPECT_EQ(0, not_working(&self->vq));
 }
 
+/* Its queue neither stops nor can be reset, and is at work when somebody else binds it */
+TEST_F(function, device_that_does_not_come_to_rest_is_not_bound)
+{
+	const char * const words[] = { self->p.f.name, "does not come to rest", NULL };
+
+	ASSERT_EQ(0, begin_work(&self->p.sim, &self->vq));
+	ASSERT_EQ(0, sim_hold(&self->p.sim, "device_stop", -1));
+	ASSERT_EQ(0, sim_hold(&self->p.sim, "device_reset", -1));
+	ASSERT_EQ(0, sim_kill(&self->p.sim));
+	EXPECT_NE(0, sim_go_live(&self->p.sim));
+	EXPECT_EQ(1, log_count(self->p.mark, words));
+	/* without SVA that memory went with the queue */
+	if (self->p.sim.sva)
+		EXPECT_TRUE(only_first_page(&self->vq));
+
+	vq_close(&self->vq);
+	sim_release_all(&self->p.sim);
+	ASSERT_EQ(0, sim_go_live(&self->p.sim));
+	ASSERT_EQ(0, vq_open(&self->vq, &self->p.sim));
+	EXPECT_EQ(0, not_working(&self->vq));
+}
+
 TEST_F(function, device_that_fails_says_so_and_is_mended_by_a_reset)
 {
 	const char * const words[] = { self->p.f.name, "the device failed", NULL };
