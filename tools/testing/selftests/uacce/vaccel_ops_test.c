@@ -9,6 +9,11 @@
 #include "vaccel_ref.h"
 #include "vq.h"
 
+#ifndef __LP64__
+/* What is 32 bits wide is the user's side, which is the same on any carrier. */
+MOSTLY_IN_LANE("sim");
+#endif
+
 #define HALF		(VQ_MEM / 2)
 #define UNTOUCHED	0xa5
 

@@ -143,10 +143,10 @@ export UACCE_SMP
 # What a kernel does not know becomes the environment of init, and of all.
 test_append()
 {
-	local nth_step=16 cell_step=2
+	local nth_step=16 nth_first=20 cell_step=2
 
 	if [ "${1%%[0-9]*}" = vtd ]; then
-		nth_step=32 cell_step=3
+		nth_step=32 nth_first=15 cell_step=3
 	fi
 	printf '%s ' "uacce_machine=$1" "uacce_kernel=$2" "uacce_processors=$3" \
 		'slab_debug=F,kmalloc-*' highres=off nohz=off
@@ -154,6 +154,6 @@ test_append()
 		printf 'rcupdate.rcu_expedited=1 '
 	fi
 	printf '%s %s %s\n' "UACCE_NTH_STEP=${UACCE_NTH_STEP:-$nth_step}" \
-		"UACCE_NTH_FIRST=${UACCE_NTH_FIRST:-20}" \
+		"UACCE_NTH_FIRST=${UACCE_NTH_FIRST:-$nth_first}" \
 		"UACCE_CELL_STEP=${UACCE_CELL_STEP:-$cell_step}"
 }
