@@ -131,7 +131,15 @@ machine()
 	fi
 }
 
-# begin LANE: start its machines, all at the same time
+# Wait until a processor has nothing to do.
+free_processor()
+{
+	while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do
+		sleep 1
+	done
+}
+
+# begin LANE: start its machines, all of those of the first lane at the same time
 begin()
 {
 	local lane=$1 programs plans m
@@ -145,6 +153,7 @@ begin()
 	[ -n "${TEST:-}" ] ||
 		sed -n "s/^.*FULL=1.*/skip $lane: &/p" "$run/root/tests/.left-out.$lane" >>"$counts"
 	for m in "${plans[@]##*.plan.}"; do
+		[ "$lane" = "${lanes[0]}" ] || free_processor
 		machine "$m" &
 		machines+=($!)
 		names+=("$m")
@@ -187,10 +196,11 @@ names=()
 trap 'kill "${machines[@]}" 2>/dev/null || :; wait; rm -rf "$run"' EXIT
 for lane in "${lanes[@]}"; do
 	begin "$lane"
-	# a lane has machines for all processors, but for one with TEST
-	[ -n "${TEST:-}" ] || { finish; remember "$lane"; }
 done
 finish
+[ -n "${TEST:-}" ] || for lane in "${lanes[@]}"; do
+	remember "$lane"
+done
 
 rm -rf "$OUT/check" "$run/root" "$run/vmlinux" "$run/initramfs"
 mv "$run" "$OUT/check"

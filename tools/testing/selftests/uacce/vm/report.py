@@ -70,14 +70,15 @@ class Program:
             self.story = []
 
 
-def show(program, seconds):
+def show(machine, program, seconds):
     count = {v: sum(r[0] == v for r in program.results) for v in ("pass", "fail", "skip")}
     text = f"{count['pass']} passed"
     for verdict, word in (("fail", "failed"), ("skip", "skipped")):
         if count[verdict]:
             text += f", {count[verdict]} {word}"
     word = "FAIL" if count["fail"] else "ok"
-    lines = [f"  {word:4} {program.name:28} {text:36}" + (f"{seconds:>4} s" if seconds else "")]
+    lines = [f"  {word:4} {machine:5} {program.name:28} {text:36}"
+             + (f"{seconds:>4} s" if seconds else "")]
     skips = {}
     for verdict, test, reason, _ in program.results:
         if verdict == "skip":
@@ -128,7 +129,7 @@ def main():
             current = Program(words[2], expected.get(words[2], []))
         elif words[:2] == ["@@", "end"] and current:
             current.finish(words[3], words[4])
-            show(current, words[4])
+            show(arguments[2], current, words[4])
             finished.append(current)
             current = None
         elif words[:2] == ["@@", "done"]:
@@ -138,27 +139,27 @@ def main():
             (current or machine).line(line)
         if first and any(failed(p) for p in [machine, current] + finished if p):
             if current:
-                show(current, "")
+                show(arguments[2], current, "")
                 finished.append(current)
             account(arguments, [machine] + finished)
             return
 
     if current:
         current.finish(None, "?")
-        show(current, "?")
+        show(arguments[2], current, "?")
         finished.append(current)
     if not done:
         machine.results.append(("fail", "the virtual machine came to the end of its work",
                                 "", machine.story))
         machine.plan = len(machine.results)
     machine.finish("0", "")
-    show(machine, "")
+    show(arguments[2], machine, "")
     ran = {p.name for p in finished}
     for name in expected:
         if name not in ran:
             program = Program(name, ["*"])
             program.results.append(("fail", "it did not run at all", "", []))
-            show(program, 0)
+            show(arguments[2], program, 0)
             finished.append(program)
 
     account(arguments, [machine] + finished)
