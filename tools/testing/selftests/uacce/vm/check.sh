@@ -171,8 +171,8 @@ finish()
 				>>"$run/${names[m]}/counts"
 		cat "$run/${names[m]}/counts" >>"$counts"
 	done
+	# who is gone needs no kill
 	machines=()
-	names=()
 }
 
 # remember LANE: how long its programs took, for the next plan

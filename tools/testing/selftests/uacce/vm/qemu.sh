@@ -222,7 +222,7 @@ build()
 # has a name that goes by what is in it. Those of the last four trees are kept.
 keep()
 {
-	local kept old
+	local kept
 
 	kept=$dir/kept/qemu-system-x86_64-$(sha256sum <"$binary" | cut -c1-12)
 	mkdir -p "$dir/kept"
@@ -233,9 +233,7 @@ keep()
 	touch "$kept"
 	binary=$kept
 	find "$dir/kept" -type f -printf '%T@ %p\n' | sort -rn | tail -n +5 | cut -d' ' -f2- |
-		while read -r old; do
-			rm -f "$old"
-		done
+		xargs -r -d '\n' rm -f
 }
 
 if [ -n "${QEMU:-}" ]; then
