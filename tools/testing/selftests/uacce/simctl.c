@@ -7,6 +7,7 @@
  *	simctl remove NAME
  *	simctl set NAME ATTRIBUTE VALUE
  *	simctl get NAME ATTRIBUTE
+ *	simctl release NAME			nothing is held, delayed or made to fail
  *	simctl never NAME			says what happened that never must
  *
  * Exit status 4 (skip): there is no such thing on this carrier.
@@ -74,6 +75,24 @@ static int never(const struct sim *sim)
 	return ret;
 }
 
+static int release(struct sim *sim)
+{
+	static const char * const attrs[] = {
+		"inject/hold_engine", "inject/delay_engine_ms", "inject/fail_engine",
+		"inject/fail_get_queue", "inject/fail_start"
+	};
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(attrs); i++) {
+		ret = sim_set(sim, attrs[i], 0);
+		/* a carrier without it, or an instance that is gone, holds nothing */
+		if (ret && ret != -EOPNOTSUPP && ret != -ENOENT)
+			return fail(ret, attrs[i]);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sim sim = {};
@@ -109,8 +128,10 @@ int main(int argc, char **argv)
 		puts(text);
 		return 0;
 	}
+	if (!strcmp(command, "release") && argc == 3)
+		return release(&sim);
 	if (!strcmp(command, "never") && argc == 3)
 		return never(&sim);
-	fprintf(stderr, "usage: simctl check|make|remove|set|get|never [NAME ...]\n");
+	fprintf(stderr, "usage: simctl check|make|remove|set|get|release|never [NAME ...]\n");
 	return KSFT_FAIL;
 }

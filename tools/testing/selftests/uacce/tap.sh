@@ -53,7 +53,8 @@ run()
 		# a shell of its own: what it changes goes with it
 		(cd "$work/t" && "$t") >"$work/log" 2>&1
 		result=$?
-		release_all
+		# shellcheck disable=SC2086 # a list
+		release $instances >>"$work/log" 2>&1 || result=1
 		look_for_what_never_must_happen >>"$work/log" 2>&1 || result=1
 		case $result in
 		0)
@@ -107,17 +108,11 @@ set_attribute()
 	"$here/simctl" set "$inst" "$1" "$2"
 }
 
+# release INSTANCE...
 release()
 {
-	for a in hold_engine delay_engine_ms fail_engine fail_get_queue fail_start; do
-		"$here/simctl" set "$1" inject/$a 0 >/dev/null
-	done
-}
-
-release_all()
-{
-	for i in $instances; do
-		release "$i"
+	for i in "$@"; do
+		"$here/simctl" release "$i" || return
 	done
 }
 
