@@ -13,6 +13,9 @@
 #define TRACER	"uacce_test"
 #define TRACE	TRACER_INSTANCES "/" TRACER "/trace"
 
+/* What is shown is the core's; half of it needs a driver that is held. */
+MOSTLY_IN_LANE("sim");
+
 FIXTURE(debug)
 {
 	struct sim sim;

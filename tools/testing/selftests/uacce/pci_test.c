@@ -831,7 +831,7 @@ TEST_F(load, driver_is_unbound_and_bound)
 {
 	int i;
 
-	for (i = 0; i < 8; i++) {
+	for (i = 0; i < 5; i++) {
 		ASSERT_EQ(0, sim_wait_more(&self->p.sim, "device_starts", 2));
 		ASSERT_EQ(0, sim_kill(&self->p.sim));
 		EXPECT_EQ(0, sim_not_clean(&self->p.sim));
