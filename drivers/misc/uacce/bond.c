@@ -290,6 +290,8 @@ static struct iommu_sva *uacce_bond_sva_handle(struct uacce_mm *bond)
 
 	handle = iommu_sva_bind_device(parent, bond->mm);
 	for (i = 0; handle == ERR_PTR(-ENOSPC) && i < UACCE_BIND_RETRIES; i++) {
+		if (fatal_signal_pending(current))
+			break;
 		flush_workqueue(uacce_bond_wq);
 		uacce_notifiers_wait();
 		handle = iommu_sva_bind_device(parent, bond->mm);
@@ -332,7 +334,14 @@ static int uacce_bond_bind_locked(struct uacce_mm *bond)
 /* Bind the address space, unless one of its other queues has done it. */
 static int uacce_bond_bind(struct uacce_mm *bond)
 {
-	guard(mutex)(&bond->bind_lock);
+	int ret;
+
+	/* Another thread may be at it for seconds, if there is no PASID. */
+	ACQUIRE(mutex_intr, lock)(&bond->bind_lock);
+	ret = ACQUIRE_ERR(mutex_intr, &lock);
+	if (ret)
+		return ret;
+
 	WRITE_ONCE(bond->bind_pid, task_pid_nr(current));
 
 	scoped_guard(mutex, &bond->lock) {

@@ -100,14 +100,15 @@ void uacce_notifier_put(struct uacce_mm *bond)
  * uacce_notifiers_wait() - wait for the notifiers that were put
  *
  * When this returns they have let go of their mm. Gives up after a while, as
- * there can be new ones all the time.
+ * there can be new ones all the time, and if the caller is killed.
  *
  * Context: process context; sleeps.
  */
 void uacce_notifiers_wait(void)
 {
-	wait_event_timeout(uacce_notifiers_idle,
-			   !atomic_read(&uacce_notifiers_dying), HZ);
+	if (wait_event_killable_timeout(uacce_notifiers_idle,
+					!atomic_read(&uacce_notifiers_dying), HZ) < 0)
+		return;
 	/*
 	 * .free_notifier is called just before the mm is dropped, both with
 	 * bottom halves off, which an RCU grace period waits for.

@@ -413,6 +413,28 @@ TEST_F(bond, open_that_a_signal_interrupts_begins_anew)
 	EXPECT_EQ(0, q_start(fd));
 }
 
+/* A bind takes seconds if no PASID is free. Who waits for another thread's can leave. */
+TEST_F(bond, wait_for_the_bind_of_another_thread_ends_with_a_signal)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct bg binder, waiter;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	ASSERT_EQ(0, sim_hold(&self->sim, "bind", 1));
+	ASSERT_EQ(0, bg_q_open(&binder, &self->sim));
+	ASSERT_EQ(0, sim_wait_held(&self->sim, "bind", 1));
+	ASSERT_EQ(0, bg_q_open(&waiter, &self->sim));
+	ASSERT_EQ(0, bg_wait_asleep(&waiter));
+	ASSERT_EQ(0, pthread_kill(waiter.thread, SIGUSR1));
+
+	EXPECT_EQ(-EINTR, bg_wait(&waiter));
+	EXPECT_FALSE(bg_done(&binder));
+	ASSERT_EQ(0, sim_release(&self->sim, "bind"));
+	EXPECT_GE(bg_wait(&binder), 0);
+	EXPECT_EQ(1, sim_stat(&self->sim, "binds"));
+	EXPECT_EQ(0, sim_stat(&self->sim, "unbinds"));
+}
+
 TEST_F(bond, failed_bind_leaves_nothing)
 {
 	ASSERT_EQ(0, sim_fail(&self->sim, "bind", 1));
