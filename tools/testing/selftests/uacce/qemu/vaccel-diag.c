@@ -101,6 +101,7 @@ static void vaccel_diag_clear(struct vaccel_dev *d)
 		if (i != in_flight)
 			qatomic_set(&d->counters[i], 0);
 	d->limit = 0;
+	d->mute = false;
 }
 
 /**
@@ -276,6 +277,9 @@ static void vaccel_diag_action(struct vaccel_dev *d, uint32_t action)
 	case VACCEL_DIAG_BURST:
 		vaccel_point_set_hold(d, &d->points[VACCEL_DIAG_REQUEST], 0);
 		vaccel_pri_burst(d);
+		break;
+	case VACCEL_DIAG_MUTE:
+		d->mute = true;
 		break;
 	case VACCEL_DIAG_UNPLUG:
 		d->pressed = true;

@@ -12,7 +12,7 @@
  */
 #define VACCEL_DIAG		0x8000
 #define VACCEL_DIAG_ACTION	0x8000		/* WO: one of these: */
-#define VACCEL_DIAG_CLEAR		1	/* counters, holds, fails, limit to 0 */
+#define VACCEL_DIAG_CLEAR		1	/* counters, holds, fails, limit to 0; no MUTE */
 #define VACCEL_DIAG_FATAL		2	/* the device fails */
 #define VACCEL_DIAG_VANISH		3	/* it is gone without a word; a bus reset helps */
 #define VACCEL_DIAG_UNPLUG		4	/* somebody wants it out, and in again later */
@@ -21,6 +21,7 @@
 #define VACCEL_DIAG_AER_LINK		7	/* and VANISH, until the next reset of the bus */
 #define VACCEL_DIAG_AER_LOST		8	/* and VANISH, until the second one */
 #define VACCEL_DIAG_BURST		9	/* what is held at REQUEST goes, multiplied */
+#define VACCEL_DIAG_MUTE		10	/* no answer from BAR 0, until the next reset */
 #define VACCEL_DIAG_LIMIT	0x8004		/* RW: shown in QUEUES if not 0 */
 
 /* What must never happen */

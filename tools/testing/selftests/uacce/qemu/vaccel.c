@@ -156,6 +156,8 @@ static uint64_t vaccel_ctrl_read(void *opaque, hwaddr addr, unsigned int size)
 	}
 	if (addr >= VACCEL_DIAG)
 		return vaccel_diag_read(d, addr);
+	if (d->mute)
+		return UINT32_MAX;
 	q = vaccel_reg_queue(d, addr);
 	if (q)
 		return vaccel_queue_read(q, addr % VACCEL_QUEUE_STRIDE);
@@ -175,6 +177,8 @@ static void vaccel_ctrl_write(void *opaque, hwaddr addr, uint64_t val,
 	q = vaccel_reg_queue(d, addr);
 	if (addr >= VACCEL_DIAG)
 		vaccel_diag_write(d, addr, val);
+	else if (d->mute)
+		return;
 	else if (q)
 		vaccel_queue_write(q, addr % VACCEL_QUEUE_STRIDE, val);
 	else if (addr == VACCEL_PCI_CTRL)
@@ -297,6 +301,7 @@ static void vaccel_reset(DeviceState *dev)
 	vaccel_stop_all(d);
 	d->enabled = false;
 	qatomic_set(&d->fatal, false);
+	d->mute = false;
 	/* If it is gone, this is a reset of the bus, after which there may be a link */
 	vaccel_link_reset(d);
 	vaccel_reset_capabilities(PCI_DEVICE(d));

@@ -230,6 +230,7 @@ QTAILQ_HEAD(vaccel_requests, vaccel_request);
  * @fatal: VACCEL_PCI_STATUS_FATAL
  * @gone: VACCEL_DIAG_VANISH (atomic)
  * @lost: resets of the bus until there is a link again
+ * @mute: VACCEL_DIAG_MUTE
  * @stopping: all queues are being reset, whatever a test wants (atomic)
  * @pressed: VACCEL_DIAG_UNPLUG
  * @spaces: PASIDs in use (BQL)
@@ -253,6 +254,7 @@ struct vaccel_dev {
 	bool fatal;
 	bool gone;
 	unsigned int lost;
+	bool mute;
 	bool stopping;
 	bool pressed;
 	uint32_t limit;
