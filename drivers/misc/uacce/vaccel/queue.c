@@ -33,21 +33,24 @@ static u32 vaccel_queue_status(struct vaccel_queue *q)
 
 	if (READ_ONCE(q->vaccel->online))
 		status = readl(q->regs + VACCEL_PCI_Q_STATUS);
-	if (PCI_POSSIBLE_ERROR(status)) {
-		/* Pulled out. The core will hear of it, the user should at once. */
+	/* Pulled out? The core will hear of it, the user should at once. */
+	if (PCI_POSSIBLE_ERROR(status))
 		vaccel_queue_fail(q);
-		status = VACCEL_STATE_STOPPED;
-	}
 
 	return status;
 }
 
-/* Wait until no command is under way; what is returned tells whether one still is. */
+/*
+ * Wait until no command is under way; what is returned tells whether one still is, or
+ * may be: that is so if it is no answer. To wait for that would not be worth while.
+ */
 static u32 vaccel_queue_wait(struct vaccel_queue *q, unsigned int timeout_us)
 {
 	u32 status;
 
-	read_poll_timeout(vaccel_queue_status, status, !(status & VACCEL_PCI_QS_BUSY),
+	static_assert(VACCEL_PCI_QS_BUSY & PCI_ERROR_RESPONSE);
+	read_poll_timeout(vaccel_queue_status, status,
+			  !(status & VACCEL_PCI_QS_BUSY) || PCI_POSSIBLE_ERROR(status),
 			  VACCEL_POLL_US, timeout_us, false, q);
 	return status;
 }
@@ -71,11 +74,11 @@ static void vaccel_queue_reset(struct vaccel_queue *q)
 	/* It may have been reset by now, with all of the device. */
 	if (!(vaccel_queue_status(q) & VACCEL_PCI_QS_BUSY))
 		return;
-	/* Rather no accelerator than one that writes to others' memory. */
+	/* Rather no accelerator than one that writes to others' memory, or may. */
 	WRITE_ONCE(vaccel->fatal, true);
 	vaccel_cut_off_locked(vaccel);
 	dev_err(&vaccel->pdev->dev,
-		"queue %u does not stop; the device is cut off until it is reset\n",
+		"queue %u does not stop, or answer; the device is cut off until it is reset\n",
 		q->id);
 }
 

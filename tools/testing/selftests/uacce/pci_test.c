@@ -267,6 +267,35 @@ TEST_F(function, device_that_obeys_no_reset_is_cut_off_until_it_is_reset)
 	EXPECT_EQ(0, not_working(&other));
 }
 
+/* A read that gives ones says nothing of what the device does to memory. */
+TEST_F(function, device_that_does_not_answer_is_cut_off_until_it_is_reset)
+{
+	const char * const words[] = { self->p.f.name, "is cut off", NULL };
+	struct sim *sim = &self->p.sim;
+	struct vq other;
+
+	ASSERT_EQ(0, vq_open(&other, sim));
+	ASSERT_EQ(0, begin_work(sim, &self->vq));
+	ASSERT_EQ(0, sim_set(sim, "inject/action", VACCEL_DIAG_MUTE));
+	EXPECT_EQ(0, q_put(self->vq.q.fd));
+	EXPECT_EQ(1, log_count(self->p.mark, words));
+	EXPECT_EQ(1, sim_sysfs_long(sim, "isolate"));
+	EXPECT_EQ(0, not_failed(&other));
+	EXPECT_EQ(-EIO, q_start(self->vq.q.fd));
+
+	/* it has not heard of that, and goes on: in vain */
+	ASSERT_EQ(0, sim_release(sim, "dma"));
+	EXPECT_EQ(0, sim_wait_stat(sim, "queue_errors", 1));
+	EXPECT_TRUE(only_first_page(&self->vq));
+
+	ASSERT_EQ(0, pci_reset(&self->p.f));
+	EXPECT_EQ(0, sim_sysfs_long(sim, "isolate"));
+	ASSERT_EQ(0, vq_restart(&self->vq));
+	EXPECT_EQ(0, not_working(&self->vq));
+	ASSERT_EQ(0, vq_restart(&other));
+	EXPECT_EQ(0, not_working(&other));
+}
+
 /* More queues than it has doorbells for, or than any can have */
 TEST_F(function, device_that_says_nonsense_is_not_bound)
 {
