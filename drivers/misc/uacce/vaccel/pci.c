@@ -191,6 +191,35 @@ static struct vaccel *vaccel_alloc(struct pci_dev *pdev, void __iomem *ctrl)
 	return vaccel;
 }
 
+static void vaccel_free_saved(void *saved)
+{
+	kfree(saved);
+}
+
+static int vaccel_save_state(struct vaccel *vaccel)
+{
+	pci_save_state(vaccel->pdev);
+	vaccel->saved = pci_store_saved_state(vaccel->pdev);
+	if (!vaccel->saved)
+		return -ENOMEM;
+
+	return devm_add_action_or_reset(&vaccel->pdev->dev, vaccel_free_saved,
+					vaccel->saved);
+}
+
+/*
+ * The reset of the bus in AER recovery loses the configuration, and if a reset of the
+ * function comes next, the PCI core saves what is left: nothing. So restore our own,
+ * which is without bus mastering.
+ */
+static void vaccel_restore_state(struct pci_dev *pdev)
+{
+	struct vaccel *vaccel = pci_get_drvdata(pdev);
+
+	pci_load_saved_state(pdev, vaccel->saved);
+	pci_restore_state(pdev);
+}
+
 static int vaccel_register(struct vaccel *vaccel)
 {
 	struct uacce_interface interface = {
@@ -250,7 +279,9 @@ static int vaccel_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = vaccel_init_irqs(vaccel);
 	if (ret)
 		return ret;
-	pci_save_state(pdev);	/* what vaccel_slot_reset() restores: no bus master yet */
+	ret = vaccel_save_state(vaccel);
+	if (ret)
+		return ret;
 	ret = vaccel_online(pdev);
 	if (ret)
 		return ret;
@@ -272,9 +303,18 @@ static void vaccel_remove(struct pci_dev *pdev)
 /* This comes after a reset that failed as well. */
 static void vaccel_reset_done(struct pci_dev *pdev)
 {
-	/* Or the link is down, and there is a reset of the bus to come. */
-	if (!pci_channel_offline(pdev))
-		vaccel_online(pdev);
+	struct vaccel *vaccel = pci_get_drvdata(pdev);
+	u16 cmd;
+
+	/* The link may be down, and vaccel_slot_reset() is to come. */
+	if (vaccel->recovering)
+		return;
+
+	/* If that never came, what the PCI core has restored is nothing. */
+	pci_read_config_word(pdev, PCI_COMMAND, &cmd);
+	if (!(cmd & PCI_COMMAND_MEMORY))
+		vaccel_restore_state(pdev);
+	vaccel_online(pdev);
 }
 
 static pci_ers_result_t vaccel_error_detected(struct pci_dev *pdev,
@@ -285,20 +325,24 @@ static pci_ers_result_t vaccel_error_detected(struct pci_dev *pdev,
 	/* No access to a register, which may be behind a link that is down */
 	vaccel_cut_off(pdev);
 
-	/* Nobody knows what was lost: begin anew even where it is not fatal. */
-	if (state != pci_channel_io_perm_failure)
-		return PCI_ERS_RESULT_NEED_RESET;
+	/*
+	 * Nobody knows what was lost: begin anew even where it is not fatal. Users are to
+	 * wait for the end of that, but not if there is no reset to come.
+	 */
+	vaccel->recovering = state != pci_channel_io_perm_failure;
+	WRITE_ONCE(vaccel->fatal, !vaccel->recovering);
 
-	/* There is no reset to come, so users are not to wait for its end. */
-	WRITE_ONCE(vaccel->fatal, true);
-	return PCI_ERS_RESULT_DISCONNECT;
+	return vaccel->recovering ? PCI_ERS_RESULT_NEED_RESET : PCI_ERS_RESULT_DISCONNECT;
 }
 
 static pci_ers_result_t vaccel_slot_reset(struct pci_dev *pdev)
 {
-	/* A reset of the function alone may have put it in service again since. */
+	struct vaccel *vaccel = pci_get_drvdata(pdev);
+
+	/* It may be in service: the driver may have been bound since the error. */
 	vaccel_cut_off(pdev);
-	pci_restore_state(pdev);
+	vaccel->recovering = false;
+	vaccel_restore_state(pdev);
 
 	return vaccel_online(pdev) ? PCI_ERS_RESULT_DISCONNECT :
 				     PCI_ERS_RESULT_RECOVERED;

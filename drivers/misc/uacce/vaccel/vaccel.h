@@ -67,6 +67,8 @@ struct vaccel {
 	struct mutex state_lock; /* held while the device is cut off and its queues fail */
 	bool online;		/* or the registers may not be there, and it has no memory */
 	bool fatal;		/* it failed, and was not reset since */
+	bool recovering;	/* AER has a reset under way: wait for its end */
+	struct pci_saved_state *saved;	/* the configuration, as probe left it */
 	struct ida ids;		/* numbers of the queues in use */
 	unsigned int nr_vectors; /* of the queues, which share them evenly */
 	unsigned int nr_queues;

@@ -4,6 +4,8 @@
  * bus below its port is reset, the function is set up anew. Queues end in ERROR, and
  * start again afterwards, with the same mappings and the same address space.
  */
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,17 +37,29 @@ static bool setup_reporting(struct __test_metadata *_metadata, struct plugged *p
 	return true;
 }
 
-/* Has the device report an error, and waits until the kernel has done with it */
-static int report_error(struct plugged *p, int action, const char *outcome)
+/* Has the device report an error: where the log was before, or a negative errno */
+static long begin_error(struct plugged *p, int action)
 {
-	const char * const words[] = { p->f.port, outcome, NULL };
 	long mark = log_mark("uacce: an error of PCI Express");
 	int ret;
 
 	if (mark < 0)
 		return mark;
 	ret = sim_set(&p->sim, "inject/action", action);
-	return ret ? ret : log_wait(mark, words, SIM_TIMEOUT_MS);
+	return ret ? ret : mark;
+}
+
+/* Waits until the kernel has done with it */
+static int wait_error(struct plugged *p, long mark, const char *outcome)
+{
+	const char * const words[] = { p->f.port, outcome, NULL };
+
+	return mark < 0 ? mark : log_wait(mark, words, SIM_TIMEOUT_MS);
+}
+
+static int report_error(struct plugged *p, int action, const char *outcome)
+{
+	return wait_error(p, begin_error(p, action), outcome);
 }
 
 /* 0 if a poller that sleeps is woken by an interrupt, or what is wrong */
@@ -404,6 +418,66 @@ TEST_F(loss, nobody_waits_for_a_device_that_is_given_up)
 	EXPECT_EQ(0, q_not_dead(self->vq.q.fd));
 	EXPECT_EQ(0, q_not_dead(other.q.fd));
 	EXPECT_EQ(0, not_reborn(&self->p));
+}
+
+/* Goes first as soon as it can: the recovery is done by a thread of real-time priority. */
+static long reset_all_the_time(long function, long enough, long unused)
+{
+	struct sched_param first = { .sched_priority = 99 };
+	int ret = 0;
+
+	if (sched_setscheduler(0, SCHED_FIFO, &first))
+		return -errno;
+	while (!ret && !__atomic_load_n((bool *)enough, __ATOMIC_RELAXED))
+		ret = pci_reset((const struct pci_function *)function);
+	return ret;
+}
+
+/*
+ * A reset of the function that comes between that of the bus and the end of the
+ * recovery saves a configuration that is lost.
+ */
+TEST_F(loss, reset_amid_a_recovery_does_not_make_it_lasting)
+{
+	static const int actions[] = { VACCEL_DIAG_AER_NONFATAL, VACCEL_DIAG_AER_FATAL };
+	struct vq *vq = &self->vq;
+	struct bg bg;
+	bool enough;
+	long mark;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		enough = false;
+		mark = begin_error(&self->p, actions[i]);
+		ASSERT_EQ(0, bg_start(&bg, reset_all_the_time, (long)&self->p.f,
+				      (long)&enough, 0));
+		EXPECT_EQ(0, wait_error(&self->p, mark, RECOVERED));
+		__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+		EXPECT_EQ(0, bg_wait(&bg));
+		ASSERT_EQ(0, vq_restart(vq));
+		EXPECT_EQ(0, not_like_new(&self->p.sim, vq));
+
+		/* and what is saved and restored from now on is a whole one */
+		ASSERT_EQ(0, pci_reset(&self->p.f));
+		ASSERT_EQ(0, vq_restart(vq));
+		EXPECT_EQ(0, not_like_new(&self->p.sim, vq));
+	}
+}
+
+/* The bus was reset, and nobody has restored anything: the reset of the function does. */
+TEST_F(loss, reset_helps_once_there_is_a_link_again)
+{
+	struct sim *sim = &self->p.sim;
+	struct vq *vq = &self->vq;
+
+	ASSERT_EQ(0, report_error(&self->p, VACCEL_DIAG_AER_LOST, NOT_RECOVERED));
+	pci_reset_bus(&self->p.f);
+	EXPECT_EQ(1, sim_sysfs_long(sim, "isolate"));
+	ASSERT_EQ(0, pci_reset(&self->p.f));
+	EXPECT_EQ(0, sim_sysfs_long(sim, "isolate"));
+	EXPECT_EQ(0, not_failed(vq));
+	ASSERT_EQ(0, vq_restart(vq));
+	EXPECT_EQ(0, not_like_new(sim, vq));
 }
 
 TEST_HARNESS_MAIN

@@ -199,8 +199,7 @@ static void slot_switch_on(const struct pci_function *f)
 	closedir(dir);
 }
 
-/* A reset of all that is below the port, of which the kernel knows nothing */
-static void reset_bus(const struct pci_function *f)
+void pci_reset_bus(const struct pci_function *f)
 {
 	pci_config(f->port, PCI_BRIDGE_CONTROL, 0, PCI_BRIDGE_CTL_BUS_RESET);
 	nap();
@@ -216,7 +215,7 @@ static void revive(const struct pci_function *f, unsigned int how)
 		pci_remove_function(f);
 	switch (how % 3) {
 	case 1:
-		reset_bus(f);
+		pci_reset_bus(f);
 		break;
 	case 2:
 		slot_switch_on(f);

@@ -26,6 +26,9 @@ int pci_power_cycle(const struct pci_function *f);
 /* Whether the function may access memory by itself, interrupts included */
 int pci_set_master(const struct pci_function *f, bool on);
 
+/* A reset of all that is below its port, of which the kernel knows nothing */
+void pci_reset_bus(const struct pci_function *f);
+
 /* Removes the function from the kernel's list of what there is */
 int pci_remove_function(const struct pci_function *f);
 /* Waits until it is no longer in that list */
