@@ -246,7 +246,8 @@ static bool sim_name_ok(const char *name)
 	const char *c;
 
 	for (c = name; *c; c++) {
-		if (!islower(*c) && !isdigit(*c) && *c != '_')
+		/* islower() takes Latin-1, too */
+		if ((*c < 'a' || *c > 'z') && !isdigit(*c) && *c != '_')
 			return false;
 	}
 	return c > name && c - name <= SIM_NAME_LEN;
