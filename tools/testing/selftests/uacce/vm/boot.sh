@@ -7,7 +7,8 @@
 # that is not done after SECONDS is stopped. MODE shell is interactive instead.
 # APPEND is more of the kernel's command line, MEM the guest's memory in MB, CPUS how
 # many processors it has (with CARRIER=vtd one, see below).
-# ACCEL=kvm is faster where KVM works; nested KVM often only pretends to.
+# ACCEL=kvm is faster where KVM works; nested KVM often only pretends to. Where QEMU has
+# no such thing, as the one of qemu.sh, the processor is emulated all the same.
 # CARRIER=vtd is a machine with an Intel IOMMU and three accelerators on PCI Express,
 # each in a slot of its own: va0 and va1 share address spaces, va2 cannot. The QEMU
 # is the one of qemu.sh then, whose status 4 says that there is none.
@@ -75,9 +76,18 @@ if [ "${CARRIER:-}" = vtd ]; then
 	accelerators
 fi
 
+accel=tcg,thread=$threads
+if [ -n "${ACCEL:-}" ]; then
+	if "$binary" -accel help | grep -qx "${ACCEL%%,*}"; then
+		accel=$ACCEL
+	else
+		say "$binary has no ACCEL=$ACCEL: the processor is emulated."
+	fi
+fi
+
 qemu=(
 	"$binary" -nodefaults -no-user-config -no-reboot -display none
-	-machine "$machine" -accel "${ACCEL:-tcg,thread=$threads}" -cpu "max,la57=off"
+	-machine "$machine" -accel "$accel" -cpu "max,la57=off"
 	-smp "$cpus" -m "$MEM"
 	-kernel "$run/vmlinux" -initrd "$run/initramfs"
 	"${devices[@]}"
