@@ -3,7 +3,7 @@
  * uacce-gzip: gzip on a UACCE accelerator.
  *
  * The accelerator gets plain pointers to this program's own memory: the mapped
- * input file and malloc'ed output buffers. See gzip.h for what is where.
+ * input file and output buffers of its own. See gzip.h for what is where.
  */
 #include <errno.h>
 #include <fcntl.h>

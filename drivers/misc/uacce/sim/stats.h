@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Counters of a simulated accelerator. configfs.c names them for user space. */
+/* Counters of a simulated accelerator. configfs_stats.c names them for user space. */
 #ifndef _UACCE_SIM_STATS_H
 #define _UACCE_SIM_STATS_H
 

@@ -32,11 +32,11 @@ UACCE: accelerators that work on their user's own pointers.
                            one that "make check" built)
   make setup               only install packages and fetch the kernel source
   make update              look for a newer kernel source in Debian's suites
-  make clean               remove what was built (not what was downloaded);
+  make clean               remove what was built, not the sources of kernel and QEMU;
                            ALL=1 removes the whole cache
 
-LANES="sim" or "vtd" chooses where there are two lanes. ACCEL=kvm has the virtual machines
-run on the processor itself, where that works; they are emulated otherwise.
+LANES="sim" or "vtd" chooses where there are two lanes. ACCEL=kvm has virtual machines
+run on the processor itself, if their QEMU has that; the one of the lane vtd has not.
 The kernel is the newest 7.x that Debian packages; KSRC=tree takes your own.
 The accelerator on PCI Express is part of a QEMU that is built from Debian's source;
 QEMU_SRC=tree takes a source tree of yours, QEMU=binary one that has the device.

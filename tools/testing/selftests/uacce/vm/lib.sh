@@ -70,7 +70,7 @@ logged()
 	"$@" >"$log" 2>&1 </dev/null
 }
 
-# The kernel in use, as find-kernel.sh noted it: a name for its directory.
+# The kernel in use, as fetch.sh noted it: a name for its directory.
 kernel_name()
 {
 	if [ -n "${KSRC:-}" ]; then
