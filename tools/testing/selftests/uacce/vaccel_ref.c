@@ -3,6 +3,7 @@
  * CRC-32, Adler-32, inflate with its three framings, and a writer of deflate
  * streams. For clarity, not for speed: one bit at a time.
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,25 +15,32 @@
 #define MAX_LITLEN	286	/* symbols 286 and 287 have codes, but no meaning */
 #define MAX_DIST	30
 
-__u32 ref_crc32(__u32 seed, const void *data, size_t len)
+static __u32 crc_table[256];
+
+static void crc_table_init(void)
 {
-	static __u32 table[256];
-	const __u8 *p = data;
 	__u32 crc;
 	int i, bit;
 
-	if (!table[1]) {
-		for (i = 0; i < 256; i++) {
-			crc = i;
-			for (bit = 0; bit < 8; bit++)
-				crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-			table[i] = crc;
-		}
+	for (i = 0; i < 256; i++) {
+		crc = i;
+		for (bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+		crc_table[i] = crc;
 	}
+}
 
+__u32 ref_crc32(__u32 seed, const void *data, size_t len)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const __u8 *p = data;
+	__u32 crc;
+
+	/* Several threads may come here at the same time. */
+	pthread_once(&once, crc_table_init);
 	crc = ~seed;
 	while (len--)
-		crc = table[(crc ^ *p++) & 0xff] ^ crc >> 8;
+		crc = crc_table[(crc ^ *p++) & 0xff] ^ crc >> 8;
 	return ~crc;
 }
 
