@@ -217,6 +217,8 @@ static int vaccel_is_q_updated(struct uacce_queue *uq)
 	struct vaccel_queue *q = uq->priv;
 	u32 status = vaccel_queue_status(q);
 
+	if (PCI_POSSIBLE_ERROR(status))
+		status = VACCEL_STATE_STOPPED;
 	guard(spinlock)(&q->lock);
 	return q->failed || status & VACCEL_PCI_QS_PENDING ||
 	       FIELD_GET(VACCEL_PCI_QS_STATE, status) == VACCEL_STATE_ERROR;

@@ -582,6 +582,8 @@ TEST_F(gone, function_that_vanishes_is_reported_and_nobody_hangs)
 	ASSERT_EQ(0, sim_set(&self->p.sim, "inject/action",
 			     VACCEL_DIAG_VANISH));
 
+	/* a queue that is not started has nothing to say, and registers say nothing */
+	EXPECT_EQ(0, q_poll(self->idle, 0));
 	/* who asks hears of it; who sleeps is woken by the answer to the other */
 	EXPECT_EQ(POLLIN, q_poll(self->vq.q.fd, 0));
 	EXPECT_EQ(POLLIN, bg_wait(&poller));
