@@ -420,16 +420,26 @@ TEST_F(loss, nobody_waits_for_a_device_that_is_given_up)
 	EXPECT_EQ(0, not_reborn(&self->p));
 }
 
+/* Resets of a function, from one moment to another */
+struct resets {
+	struct pci_function f;
+	bool begin;
+	bool end;
+};
+
 /* Goes first as soon as it can: the recovery is done by a thread of real-time priority. */
-static long reset_all_the_time(long function, long enough, long unused)
+static long reset_all_the_time(long resets, long unused1, long unused2)
 {
 	struct sched_param first = { .sched_priority = 99 };
+	struct resets *r = (struct resets *)resets;
 	int ret = 0;
 
 	if (sched_setscheduler(0, SCHED_FIFO, &first))
 		return -errno;
-	while (!ret && !__atomic_load_n((bool *)enough, __ATOMIC_RELAXED))
-		ret = pci_reset((const struct pci_function *)function);
+	while (!__atomic_load_n(&r->begin, __ATOMIC_RELAXED))
+		nap();
+	while (!ret && !__atomic_load_n(&r->end, __ATOMIC_RELAXED))
+		ret = pci_reset(&r->f);
 	return ret;
 }
 
@@ -440,19 +450,21 @@ static long reset_all_the_time(long function, long enough, long unused)
 TEST_F(loss, reset_amid_a_recovery_does_not_make_it_lasting)
 {
 	static const int actions[] = { VACCEL_DIAG_AER_NONFATAL, VACCEL_DIAG_AER_FATAL };
+	struct resets resets = { .f = self->p.f };
 	struct vq *vq = &self->vq;
 	struct bg bg;
-	bool enough;
 	long mark;
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		enough = false;
+		resets.begin = false;
+		resets.end = false;
+		ASSERT_EQ(0, bg_start(&bg, reset_all_the_time, (long)&resets, 0, 0));
+		ASSERT_EQ(0, bg_wait_asleep(&bg));
 		mark = begin_error(&self->p, actions[i]);
-		ASSERT_EQ(0, bg_start(&bg, reset_all_the_time, (long)&self->p.f,
-				      (long)&enough, 0));
+		__atomic_store_n(&resets.begin, true, __ATOMIC_RELAXED);
 		EXPECT_EQ(0, wait_error(&self->p, mark, RECOVERED));
-		__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&resets.end, true, __ATOMIC_RELAXED);
 		EXPECT_EQ(0, bg_wait(&bg));
 		ASSERT_EQ(0, vq_restart(vq));
 		EXPECT_EQ(0, not_like_new(&self->p.sim, vq));
