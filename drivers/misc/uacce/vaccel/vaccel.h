@@ -66,7 +66,7 @@ struct vaccel {
 	u64 opcodes;		/* what it can do, as in struct vaccel_info */
 	struct mutex state_lock; /* held while the device is cut off and its queues fail */
 	bool online;		/* or the registers may not be there, and it has no memory */
-	bool fatal;		/* it failed, and was not reset since */
+	bool fatal;		/* it failed; no reset was since, or is to come by itself */
 	bool recovering;	/* AER has a reset under way: wait for its end */
 	struct pci_saved_state *saved;	/* the configuration, as probe left it */
 	struct ida ids;		/* numbers of the queues in use */
