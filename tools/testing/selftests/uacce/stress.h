@@ -326,6 +326,8 @@ bool call_here(const struct call *c);
 bool call_on_dead(const struct call *c);
 bool queue_may_be_dead(const struct queue *q);
 void queue_is_dead(struct queue *q);
+/* Waits until the removal that is under way, if one is, is over. 0, or -1 if it does not end */
+int wait_removed(struct actor *a, const struct target *t);
 /* 0, or -1 if @ret is not right */
 int call_end(struct call *c, long ret);
 

@@ -107,6 +107,19 @@ void queue_is_dead(struct queue *q)
 	q->dead = true;
 }
 
+int wait_removed(struct actor *a, const struct target *t)
+{
+	unsigned int removing = get(&t->removing);
+	long end = now_ms() + PATIENCE_MS;
+
+	while (get(&t->removed) < removing) {
+		if (now_ms() > end)
+			return fail(a, "%s is not removed in time", t->sim.node);
+		nap();
+	}
+	return 0;
+}
+
 static bool call_is_right(const struct call *c, long ret)
 {
 	unsigned int i;

@@ -106,27 +106,12 @@ static void unmap_regions(struct queue *q)
 	}
 }
 
-/* The removal that has killed the queue stops it, sooner or later */
-static int wait_removed(struct actor *a, struct queue *q)
-{
-	unsigned int removing = get(&q->target->removing);
-	long end = now_ms() + PATIENCE_MS;
-
-	while (get(&q->target->removed) < removing) {
-		if (now_ms() > end)
-			return fail(a, "%s is not removed in time",
-				    q->target->sim.node);
-		nap();
-	}
-	return 0;
-}
-
 /* When the device is removed there is nothing to be seen of it any more. */
 static int check_regions_are_gone(struct actor *a, struct queue *q)
 {
 	unsigned int r;
 
-	if (wait_removed(a, q))
+	if (wait_removed(a, q->target))
 		return -1;
 	for (r = 0; r < 2; r++) {
 		if (*queue_region(q, r) && !touch(*queue_region(q, r)))
@@ -217,7 +202,8 @@ int queue_stop(struct actor *a, struct queue *q)
 	call_begin(&c, a, q->target, q, "PUT_Q");
 	ret = q_put(q->q.fd);
 	call_right(&c, 0);
-	if (call_end(&c, ret) || (q->dead && wait_removed(a, q)))
+	/* The removal that has killed the queue stops it, sooner or later. */
+	if (call_end(&c, ret) || (q->dead && wait_removed(a, q->target)))
 		return -1;
 	q->started = false;
 	return work_aborted(a, q);

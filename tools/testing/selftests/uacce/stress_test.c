@@ -185,15 +185,6 @@ static int order_for_a_while(struct actor *a, const struct target *t,
 	return order(a, t, kind, point, unit, 0);
 }
 
-/* What is on its way out takes no orders any more, but still obeys earlier ones. */
-static void wait_until_removed(const struct target *t)
-{
-	unsigned int removing = get(&t->removing);
-
-	while (get(&t->removed) < removing && !stress_over())
-		nap();
-}
-
 static int order_failure(struct actor *a, struct target *t)
 {
 	enum failure f = pick(a, N_FAILURES);
@@ -202,7 +193,9 @@ static int order_failure(struct actor *a, struct target *t)
 	count(&t->fails[f].begun);
 	ret = order_for_a_while(a, t, "fail", failing_points[f], "",
 				1 + pick(a, 3));
-	wait_until_removed(t);
+	/* What is on its way out takes no orders any more, but still obeys earlier ones. */
+	if (wait_removed(a, t))
+		ret = -1;
 	count(&t->fails[f].ended);
 	return ret;
 }
